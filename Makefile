@@ -1,0 +1,43 @@
+# The verbs of this repository. It has two modules (the library here, the message center in center/), joined by go.work;
+# "work" is Go's name for the packages of both.
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION   := v1.9.0
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+
+BENCH    ?= .
+FUZZ     ?= .
+FUZZTIME ?= 1m
+
+.PHONY: check test bench fuzz vuln
+
+# Vet and lint both modules.
+check:
+	go vet work
+	$(GOLANGCI_LINT) run ./...
+	cd center && $(GOLANGCI_LINT) run ./...
+
+# All tests of both modules, with the race detector.
+test:
+	go test -race work
+
+# All benchmarks, or those that BENCH matches.
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem work
+
+# Every fuzz target for FUZZTIME, one after the other, or those whose name FUZZ matches.
+fuzz:
+	@set -e; for pkg in $$(go list work); do \
+		targets=$$(go test -list '^Fuzz' $$pkg); \
+		for target in $$(echo "$$targets" | grep '^Fuzz' | grep -E '$(FUZZ)'); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' $$pkg; \
+		done; \
+	done
+
+# Known vulnerabilities in what both modules reach.
+vuln:
+	$(GOVULNCHECK) ./...
+	cd center && $(GOVULNCHECK) ./...
