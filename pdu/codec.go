@@ -30,9 +30,10 @@ type Codec struct {
 	ruleAt   int // index in rules of the next rule
 	rules    []compiledRule
 
-	version Version
-	lenient Strictness
-	dropped int // informational TLVs left out for a v3.3 peer by the last Append
+	version     Version
+	lenient     Strictness
+	withoutTLVs bool
+	dropped     int // informational TLVs left out for a v3.3 peer by the last Append
 
 	header  Header
 	err     error
@@ -116,6 +117,10 @@ func NewCodec(reg *Registry, v Version) *Codec {
 
 // SetVersion changes the version, as when a bind has settled it.
 func (c *Codec) SetVersion(v Version) { c.version = v.Known() }
+
+// SetWithoutTLVs makes Append treat TLVs as for a v3.3 peer whatever the
+// version: for an ESME that claims v3.3 and binds as v3.4 has it.
+func (c *Codec) SetWithoutTLVs(b bool) { c.withoutTLVs = b }
 
 // Version returns the version whose rules Append applies.
 func (c *Codec) Version() Version { return c.version }
@@ -732,7 +737,7 @@ func (c *Codec) failTLV(e *tlv.Error, at int) {
 }
 
 func (c *Codec) encodeTLVs(l tlv.List) {
-	if c.version < V34 {
+	if c.version < V34 || c.withoutTLVs {
 		c.encodeTLVs33(l)
 		return
 	}

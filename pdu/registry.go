@@ -163,6 +163,9 @@ func (r *Registry) New(id CommandID) (Body, bool) {
 	return c.new(), true
 }
 
+// Known reports whether the registry has the command.
+func (r *Registry) Known(id CommandID) bool { return r.command(id) != nil }
+
 // Name returns the name of a command, or "" if neither the registry nor any
 // version of SMPP knows it.
 func (r *Registry) Name(id CommandID) string {

@@ -1,0 +1,237 @@
+// Command smpp is a tool for the Short Message Peer-to-Peer protocol. See smpp
+// --help.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Exit statuses.
+const (
+	exitFine   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run runs the command line args, which do not include the name of the program,
+// and returns the exit status. Cancelling ctx is an interrupt.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if args == nil {
+		root.SetArgs([]string{}) // nil would make cobra read os.Args
+	}
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitFine
+	}
+	var silent *exitError
+	if errors.As(err, &silent) {
+		return silent.status
+	}
+	// Until a subcommand has taken over, what fails is the command line.
+	var usage *usageError
+	wrong := errors.As(err, &usage) || !a.started
+	line := cmd.CommandPath() + ": " + oneLine(err)
+	if wrong {
+		line += fmt.Sprintf(" (see %q)", cmp.Or(helpFor(cmd), "smpp --help"))
+	}
+	fmt.Fprintln(stderr, line)
+	if wrong {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func helpFor(cmd *cobra.Command) string { return cmd.CommandPath() + " --help" }
+
+// An app is what the subcommands share: one run of the program.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	config, profile string // --config and --profile
+	started         bool   // a subcommand has taken over
+}
+
+// warn writes a line to standard error that does not change the exit status.
+func (a *app) warn(cmd *cobra.Command, format string, args ...any) {
+	fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), oneLine(fmt.Errorf(format, args...)))
+}
+
+// newRoot returns the command with all its subcommands.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "smpp",
+		Short: "A tool for SMPP, the protocol between message centers and those who send through them",
+		Long: `smpp reads and writes the octets of SMPP v3.3, v3.4 and v5.0.
+
+Exit status: 0 fine, 1 failed, 2 wrong usage.
+
+` + defaultsHelp,
+		Example: `  smpp decode 00000010 00000015 00000000 00000001
+  smpp decode --port 2775 capture.pcapng
+  smpp help decode`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				cmd.SetOut(a.stderr)
+				if err := cmd.Help(); err != nil {
+					return err
+				}
+				return &exitError{exitUsage}
+			}
+			msg := fmt.Sprintf("%q is no subcommand", args[0])
+			if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+				msg += ", did you mean " + strings.Join(s, " or ") + "?"
+			}
+			return &usageError{errors.New(msg)}
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.applyDefaults(cmd) },
+	}
+	root.PersistentFlags().StringVar(&a.config, "config", "", "profile `file` (default: "+defaultConfigHint+")")
+	root.PersistentFlags().StringVar(&a.profile, "profile", "", "`name` of the profile that defaults are read from (default \"default\", if there is one)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(
+		decodeCommand(a),
+		encodeCommand(a),
+		completionCommand(a),
+		versionCommand(a),
+	)
+	root.SetHelpCommand(helpCommand(root))
+	complete := func(c *cobra.Command, name string, f cobra.CompletionFunc) {
+		if err := c.RegisterFlagCompletionFunc(name, f); err != nil {
+			panic(err) // a mistake of the program: no such flag
+		}
+	}
+	complete(root, "profile", a.completeProfile)
+	complete(root, "config", completeExtensions("yaml", "yml"))
+	eachCommand(root, func(c *cobra.Command) {
+		if inner := c.RunE; inner != nil && c != root {
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				a.started = true
+				return inner(cmd, args)
+			}
+		}
+	})
+	return root
+}
+
+func eachCommand(c *cobra.Command, f func(*cobra.Command)) {
+	f(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, f)
+	}
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [SUBCOMMAND]",
+		Short: "Print the help of a subcommand",
+		Example: `  smpp help decode
+  smpp decode --help`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var names []cobra.Completion
+			for _, c := range root.Commands() {
+				names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return &usageError{fmt.Errorf("%q is no subcommand", strings.Join(args, " "))}
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// A usageError is a mistake in how the command was called: exit status 2.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// An exitError ends the program with a status and without a word.
+type exitError struct{ status int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.status) }
+
+// noArgs is for subcommands that take flags only.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%q: no arguments are taken here, only flags", args[0])
+	}
+	return nil
+}
+
+// oneLine returns what is printed of an error: one line, and no password of a
+// URL in it, wherever the text came from.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return redact(strings.Join(lines, "; "))
+}
+
+var urlPassword = regexp.MustCompile(`(?i)(s?smpp://[^:/?#\s]*):[^\s]*@`)
+
+func redact(s string) string { return urlPassword.ReplaceAllString(s, "$1:xxxxx@") }
+
+// completeFlag completes the values of a flag from a fixed list.
+func completeFlag(cmd *cobra.Command, flag string, values ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // a mistake of the program: no such flag
+	}
+}
+
+func completeExtensions(ext ...string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return ext, cobra.ShellCompDirectiveFilterFileExt
+	}
+}
+
+// oneOff marks flags that only make sense on the command line: neither the
+// environment nor a profile is asked for them.
+func oneOff(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		if err := flags.SetAnnotation(name, oneOffAnnotation, []string{"true"}); err != nil {
+			panic(err) // a mistake of the program: no such flag
+		}
+	}
+}
+
+const oneOffAnnotation = "one-off"

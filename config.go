@@ -1,0 +1,163 @@
+package smpp
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
+)
+
+// Defaults of Config and Server.
+const (
+	DefaultPort            = "2775" // of smpp:// URLs
+	DefaultTLSPort         = "3550" // of ssmpp:// URLs
+	DefaultWindow          = 10
+	DefaultResponseTimeout = 60 * time.Second
+	DefaultEnquireLink     = 30 * time.Second
+	DefaultSessionInit     = 30 * time.Second
+)
+
+// A BindMode chooses what a client binds for.
+type BindMode uint8
+
+// The bind modes.
+const (
+	Transceiver BindMode = iota // both directions; v3.4
+	Transmitter                 // to submit
+	Receiver                    // to be delivered to
+)
+
+func (m BindMode) String() string {
+	switch m {
+	case Transmitter:
+		return "transmitter"
+	case Receiver:
+		return "receiver"
+	}
+	return "transceiver"
+}
+
+func (m BindMode) request(b pdu.Bind) pdu.BindRequest {
+	switch m {
+	case Transmitter:
+		return &pdu.BindTransmitter{Bind: b}
+	case Receiver:
+		return &pdu.BindReceiver{Bind: b}
+	}
+	return &pdu.BindTransceiver{Bind: b}
+}
+
+// A Dialer makes the connection of a session; *net.Dialer is one.
+type Dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Config says how a client binds and how its sessions behave. The zero value of
+// each field is what most want. A Config may be used for many sessions and must
+// not be changed while it is.
+type Config struct {
+	SystemID     string      // who binds, at most 15 octets
+	Password     string      // at most 8 octets; never part of an error, a log or a dump
+	SystemType   string      // at most 12 octets; empty as a rule
+	Bind         BindMode    // zero: Transceiver
+	AddressRange pdu.Address // addresses served by the session; empty as a rule
+	BindTLVs     tlv.List    // sent with the bind
+
+	// Version is the highest version of SMPP to speak; the message center may
+	// settle for less. Zero: v3.4, which every message center knows.
+	Version pdu.Version
+
+	// Handler gets what the message center sends: deliver_sm, data_sm,
+	// alert_notification. Nil answers with StatusTemporaryAppError, so that the
+	// message center keeps the message.
+	Handler Handler
+
+	// Window is how many requests may wait for their responses; sending more
+	// blocks. Zero: 10.
+	Window int
+	// InboundWindow is how many requests of the peer are handled at once. As
+	// many again wait; more are refused with StatusTemporaryAppError. Zero: 10.
+	InboundWindow int
+
+	// Timers: zero is the default, negative is off.
+	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
+	EnquireLink     time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
+	Inactivity      time.Duration // time without a transaction after which the session is closed; default off
+
+	TLSConfig *tls.Config   // for ssmpp URLs; nil verifies the server by the system's certificates
+	Dialer    Dialer        // nil: a net.Dialer
+	LocalAddr net.Addr      // address to dial from, with a nil Dialer
+	Registry  *pdu.Registry // commands and TLVs; nil: pdu.Standard()
+
+	Strictness pdu.Strictness // how much of what is received is forgiven
+	MaxPDU     int            // octets of a PDU that is accepted; zero: pdu.DefaultMaxLen
+
+	Logger *slog.Logger // for what no error reports, such as a panic of a handler; nil: slog.Default()
+	Trace  *Trace       // nil: none
+}
+
+// A Trace holds functions that are called as PDUs pass by. Unset ones cost
+// nothing. They are called on the way, with locks held, and must neither block
+// nor use the session; the octets are theirs for the time of the call only.
+// What they are given includes passwords; pdu.Registry.AppendDump hides them.
+type Trace struct {
+	Sent     func(s *Session, frame []byte) // a PDU is about to be written
+	Received func(s *Session, frame []byte) // a PDU was read
+
+	// Dropped is called for a response that answers no request in the window:
+	// its request may have timed out.
+	Dropped func(s *Session, h pdu.Header)
+}
+
+// options is what both sides of a session have.
+type options struct {
+	window, inbound int
+	response        time.Duration
+	enquire         time.Duration
+	inactivity      time.Duration
+	sessionInit     time.Duration
+	reg             *pdu.Registry
+	strictness      pdu.Strictness
+	maxPDU          int
+	log             *slog.Logger
+	trace           *Trace
+}
+
+func timer(d, zero time.Duration) time.Duration {
+	switch {
+	case d < 0:
+		return 0
+	case d == 0:
+		return zero
+	}
+	return d
+}
+
+func orElse[T comparable](v, zero T) T {
+	var z T
+	if v == z {
+		return zero
+	}
+	return v
+}
+
+func (c *Config) options() *options {
+	return &options{
+		window:     orElse(max(c.Window, 0), DefaultWindow),
+		inbound:    orElse(max(c.InboundWindow, 0), DefaultWindow),
+		response:   timer(c.ResponseTimeout, DefaultResponseTimeout),
+		enquire:    timer(c.EnquireLink, DefaultEnquireLink),
+		inactivity: timer(c.Inactivity, 0),
+		reg:        orElse(c.Registry, pdu.Standard()),
+		strictness: c.Strictness,
+		maxPDU:     orElse(max(c.MaxPDU, 0), pdu.DefaultMaxLen),
+		log:        orElse(c.Logger, slog.Default()),
+		trace:      orElse(c.Trace, &noTrace),
+	}
+}
+
+var noTrace Trace

@@ -1,0 +1,183 @@
+package smpp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// Dial connects to a message center and binds. address is a URL:
+// smpp://host:port for plain TCP (port 2775 when left out) or ssmpp://host:port
+// for TLS (port 3550). User name and password in the URL stand for
+// Config.SystemID and Config.Password, which win. A nil config is the zero one.
+//
+// ctx bounds connecting and binding; it does not bound the session. A refused
+// bind is a *ResponseError inside the error.
+func Dial(ctx context.Context, address string, config *Config) (*Session, error) {
+	var c Config
+	if config != nil {
+		c = *config
+	}
+	host, secure, err := c.target(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	d := c.Dialer
+	if d == nil {
+		d = &net.Dialer{LocalAddr: c.LocalAddr}
+	}
+	conn, err := d.DialContext(ctx, "tcp", host)
+	if err != nil {
+		return nil, fmt.Errorf("smpp: %w", err)
+	}
+	if secure {
+		t := c.TLSConfig.Clone()
+		if t == nil {
+			t = new(tls.Config)
+		}
+		if t.ServerName == "" {
+			t.ServerName, _, _ = net.SplitHostPort(host)
+		}
+		secured := tls.Client(conn, t)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("smpp: TLS with %s: %w", host, err)
+		}
+		conn = secured
+	}
+	return bind(ctx, conn, &c)
+}
+
+// Bind binds over a connection that exists, such as one through a proxy or a
+// net.Pipe. The session owns conn, which is closed if the bind fails.
+func Bind(ctx context.Context, conn net.Conn, config *Config) (*Session, error) {
+	var c Config
+	if config != nil {
+		c = *config
+	}
+	if err := c.check(); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return bind(ctx, conn, &c)
+}
+
+// target reads an address and takes over the credentials in it.
+func (c *Config) target(address string) (host string, secure bool, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		// The error of package url would show the password.
+		return "", false, errors.New("smpp: the address is no URL; smpp://user:password@host:port is the form, with %-escapes in user and password")
+	}
+	port := DefaultPort
+	switch u.Scheme {
+	case "smpp":
+	case "ssmpp":
+		port, secure = DefaultTLSPort, true
+	default:
+		return "", false, fmt.Errorf("smpp: address %s: the scheme is %q, smpp or ssmpp is required", u.Redacted(), u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return "", false, fmt.Errorf("smpp: address %s has no host", u.Redacted())
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", false, fmt.Errorf("smpp: address %s: nothing may follow the host and port", u.Redacted())
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	if c.SystemID == "" {
+		c.SystemID = u.User.Username()
+	}
+	if c.Password == "" {
+		c.Password, _ = u.User.Password()
+	}
+	return net.JoinHostPort(u.Hostname(), port), secure, nil
+}
+
+// check finds what the bind could not be encoded with, without telling the
+// password.
+func (c *Config) check() error {
+	if n := len(c.Password); n > 8 {
+		return fmt.Errorf("smpp: password: %d octets, at most 8 fit in a bind", n)
+	}
+	if strings.IndexByte(c.Password, 0) >= 0 {
+		return errors.New("smpp: password: a C-octet string has no NUL inside")
+	}
+	if c.Bind == Transceiver && c.Version != 0 && c.Version.Known() < pdu.V34 {
+		return errors.New("smpp: bind transceiver: v3.3 has transmitter and receiver only")
+	}
+	return nil
+}
+
+func bind(ctx context.Context, conn net.Conn, c *Config) (*Session, error) {
+	s := newSession(conn, ESME, c.options(), c.Handler)
+	s.start()
+	version := orElse(c.Version, pdu.V34)
+	req := c.Bind.request(pdu.Bind{
+		SystemID: c.SystemID, Password: c.Password, SystemType: c.SystemType,
+		InterfaceVersion: version, AddressRange: c.AddressRange, TLVs: c.BindTLVs,
+	})
+	if err := s.bindRoundTrip(ctx, req, version); err != nil {
+		s.end(ErrClosed)
+		<-s.done
+		return nil, fmt.Errorf("smpp: bind to %v as %q: %w", conn.RemoteAddr(), c.SystemID, err)
+	}
+	return s, nil
+}
+
+// bindRoundTrip sends a bind. What the response settles is in force before the
+// next PDU is read.
+func (s *Session) bindRoundTrip(ctx context.Context, req pdu.BindRequest, version pdu.Version) error {
+	c := &bindCall{call: call{done: make(chan struct{}, 1)}, s: s, req: req, version: version}
+	seq, err := s.submit(ctx, req, c, true)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+	}
+}
+
+type bindCall struct {
+	call
+	s       *Session
+	req     pdu.BindRequest
+	version pdu.Version
+}
+
+func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
+	if err == nil {
+		var resp pdu.BindResp
+		if b, ok := body.(pdu.BindResponse); ok {
+			resp = *b.BindRespFields()
+		}
+		mc, _ := pdu.TLVSCInterfaceVersion.Get(resp.TLVs)
+		s := c.s
+		s.mu.Lock()
+		s.version = negotiate(c.version, mc)
+		if resp.TLVs.Has(pdu.TLVSCInterfaceVersion.Tag()) && mc == 0 {
+			s.version = pdu.V33
+		}
+		s.enc.SetVersion(s.version)
+		s.bindResp, s.peerID = &resp, resp.SystemID
+		s.bindReq = c.req.BindFields()
+		if s.err == nil {
+			s.setState(boundState(c.req.Command()))
+		}
+		s.mu.Unlock()
+	}
+	c.call.complete(h, body, err)
+}

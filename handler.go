@@ -1,0 +1,260 @@
+package smpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// A Handler answers the requests of a peer. ServeSMPP is called on one of a
+// bounded number of goroutines of the session, so it may block, and may send on
+// the same session; calls for several requests run at the same time. It may
+// return before it has answered: w can be kept and used later.
+//
+// HandlerFor and Handle make a Handler of a function with typed arguments,
+// which is what most programs want.
+type Handler interface {
+	ServeSMPP(w ResponseWriter, in *Incoming)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(w ResponseWriter, in *Incoming)
+
+// ServeSMPP calls f.
+func (f HandlerFunc) ServeSMPP(w ResponseWriter, in *Incoming) { f(w, in) }
+
+// A ResponseWriter answers one request. It may be used once, from any
+// goroutine, at any time as long as the session lives.
+type ResponseWriter interface {
+	// Respond sends the response. A nil body with a status other than
+	// pdu.StatusOK sends a header alone; with pdu.StatusOK it sends an empty
+	// response of the right kind. The error says that the request was answered
+	// already, has no response, or that the session has ended.
+	Respond(status pdu.Status, body pdu.Body) error
+}
+
+// An Incoming is a request, or a PDU without response, that a peer sent. It may
+// be kept; Raw and Body share the memory of the PDUs read together with it.
+type Incoming struct {
+	Header pdu.Header
+	Raw    []byte   // the whole PDU
+	Body   pdu.Body // nil if the PDU is a header alone and the command calls for more
+
+	session *Session
+}
+
+// Session returns the session that the request came on.
+func (in *Incoming) Session() *Session { return in.session }
+
+// Context returns a context that is cancelled when the session ends.
+func (in *Incoming) Context() context.Context { return in.session.ctx }
+
+// A service is a handler that returns its answer. The session runs it without
+// making a ResponseWriter.
+type service interface {
+	serve(ctx context.Context, body pdu.Body) (pdu.Body, error)
+}
+
+type serviceFunc func(ctx context.Context, body pdu.Body) (pdu.Body, error)
+
+func (f serviceFunc) serve(ctx context.Context, body pdu.Body) (pdu.Body, error) { return f(ctx, body) }
+
+// ServeSMPP answers with what f returns.
+func (f serviceFunc) ServeSMPP(w ResponseWriter, in *Incoming) {
+	body, err := f(in.Context(), in.Body)
+	status := in.session.statusOf(in.Header, err)
+	if rerr := w.Respond(status, body); rerr != nil && !in.session.opt.reg.Notice(in.Header.Command) {
+		in.session.opt.log.Debug("smpp: response not sent", "command", in.Header.Command.String(), "error", rerr)
+	}
+}
+
+// HandlerFor makes a handler of a function for requests of one type; others
+// are refused. The function returns a response, or nil for an empty one; and an
+// error that is or wraps a pdu.Status to answer with that status, with the
+// response as its body unless it is nil. Any other error answers
+// pdu.StatusSystemError; from an ESME, to deliver_sm and data_sm,
+// pdu.StatusTemporaryAppError, so that the message center keeps the message.
+func HandlerFor[Req pdu.Request[Resp], Resp interface {
+	comparable
+	pdu.Body
+}](fn func(context.Context, Req) (Resp, error)) Handler {
+	return serviceFunc(func(ctx context.Context, body pdu.Body) (pdu.Body, error) {
+		req, ok := body.(Req)
+		if !ok {
+			return nil, errUnsupported
+		}
+		resp, err := fn(ctx, req)
+		var none Resp
+		if resp == none {
+			if err == nil {
+				return req.NewResponse(), nil
+			}
+			return nil, err
+		}
+		return resp, err
+	})
+}
+
+// HandlerForNotice makes a handler of a function for PDUs without response.
+func HandlerForNotice[N pdu.Body](fn func(context.Context, N)) Handler {
+	return serviceFunc(func(ctx context.Context, body pdu.Body) (pdu.Body, error) {
+		n, ok := body.(N)
+		if !ok {
+			return nil, errUnsupported
+		}
+		fn(ctx, n)
+		return nil, nil
+	})
+}
+
+var errUnsupported = fmt.Errorf("command not supported: %w", pdu.StatusInvalidCommandID)
+
+// Inline marks a handler that never blocks and is quick: it runs on the
+// goroutine that reads the session, which is faster and keeps the order of the
+// requests.
+func Inline(h Handler) Handler { return inlineHandler{h} }
+
+type inlineHandler struct{ Handler }
+
+// A Mux hands each request to the handler of its command. The zero value knows
+// none; commands without a handler are answered with
+// pdu.StatusInvalidCommandID, deliver_sm and data_sm to an ESME with
+// pdu.StatusTemporaryAppError. Handlers are to be set before the Mux is used.
+type Mux struct {
+	handlers map[pdu.CommandID]Handler
+	fallback Handler
+}
+
+// NewMux returns an empty Mux.
+func NewMux() *Mux { return new(Mux) }
+
+// Handle sets the handler of a command.
+func (m *Mux) Handle(id pdu.CommandID, h Handler) {
+	if m.handlers == nil {
+		m.handlers = make(map[pdu.CommandID]Handler)
+	}
+	m.handlers[id] = h
+}
+
+// HandleAny sets the handler of the commands that have no other.
+func (m *Mux) HandleAny(h Handler) { m.fallback = h }
+
+// ServeSMPP hands the request on.
+func (m *Mux) ServeSMPP(w ResponseWriter, in *Incoming) {
+	m.handler(in.Header.Command).ServeSMPP(w, in)
+}
+
+func (m *Mux) handler(id pdu.CommandID) Handler {
+	if h := m.handlers[id]; h != nil {
+		return h
+	}
+	if m.fallback != nil {
+		return m.fallback
+	}
+	return unsupported
+}
+
+var unsupported Handler = serviceFunc(func(context.Context, pdu.Body) (pdu.Body, error) { return nil, errUnsupported })
+
+// Handle makes fn the handler of its request type on m; see HandlerFor.
+func Handle[Req pdu.Request[Resp], Resp interface {
+	comparable
+	pdu.Body
+}](m *Mux, fn func(context.Context, Req) (Resp, error)) {
+	var req Req
+	m.Handle(req.Command(), HandlerFor(fn))
+}
+
+// HandleInline is Handle for a function that never blocks; see Inline.
+func HandleInline[Req pdu.Request[Resp], Resp interface {
+	comparable
+	pdu.Body
+}](m *Mux, fn func(context.Context, Req) (Resp, error)) {
+	var req Req
+	m.Handle(req.Command(), Inline(HandlerFor(fn)))
+}
+
+// HandleNotice makes fn the handler of a PDU without response on m.
+func HandleNotice[N pdu.Body](m *Mux, fn func(context.Context, N)) {
+	var n N
+	m.Handle(n.Command(), HandlerForNotice(fn))
+}
+
+// resolve finds the handler that a command ends up with, and whether it is
+// inline.
+func resolve(h Handler, id pdu.CommandID) (_ Handler, inline bool) {
+	for {
+		switch v := h.(type) {
+		case nil:
+			return unsupported, true
+		case inlineHandler:
+			h, inline = v.Handler, true
+		case *Mux:
+			h = v.handler(id)
+		default:
+			return h, inline
+		}
+	}
+}
+
+type sessionKey struct{}
+
+// SessionFrom returns the session that a handler's context belongs to, or nil.
+func SessionFrom(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
+}
+
+// statusOf turns what a handler returned into the status to answer with.
+func (s *Session) statusOf(h pdu.Header, err error) pdu.Status {
+	if err == nil {
+		return pdu.StatusOK
+	}
+	delivery := s.side == ESME && (h.Command == pdu.IDDeliverSM || h.Command == pdu.IDDataSM)
+	var status pdu.Status
+	switch {
+	case delivery && err == errUnsupported:
+	case errors.As(err, &status) && status != pdu.StatusOK:
+		return status
+	default:
+		s.opt.log.Error("smpp: handler failed", "command", h.Command.String(), "sequence", h.Sequence, "error", err)
+	}
+	if delivery {
+		return pdu.StatusTemporaryAppError
+	}
+	return pdu.StatusSystemError
+}
+
+// An exchange is a request together with the way to answer it.
+type exchange struct {
+	Incoming
+	answered atomic.Bool
+}
+
+var errAnswered = errors.New("smpp: the request was answered already")
+
+// Respond answers the request.
+func (x *exchange) Respond(status pdu.Status, body pdu.Body) error {
+	if x.answered.Swap(true) {
+		return errAnswered
+	}
+	defer x.session.in.release(x.session)
+	if x.session.opt.reg.Notice(x.Header.Command) {
+		return fmt.Errorf("smpp: %v has no response", x.Header.Command)
+	}
+	return x.session.respond(x.Header, status, body, true)
+}
+
+// guard turns a panic of a handler into an answer.
+func (s *Session) guard(h pdu.Header, answer func(error)) {
+	if v := recover(); v != nil {
+		s.opt.log.Error("smpp: handler panicked", "command", h.Command.String(), "sequence", h.Sequence, "panic", v, "stack", string(debug.Stack()))
+		answer(errPanicked)
+	}
+}
+
+var errPanicked = errors.New("handler panicked")

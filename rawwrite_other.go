@@ -1,0 +1,13 @@
+//go:build !unix
+
+package smpp
+
+import "net"
+
+// A rawWriter would write what a connection takes at once; here it leaves all
+// writing to a goroutine.
+type rawWriter struct{}
+
+func (*rawWriter) init(net.Conn) {}
+
+func (*rawWriter) write([]byte) (int, error) { return 0, nil }

@@ -1,0 +1,429 @@
+package smpp
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+const (
+	smallRead = 512      // octets of the buffer of a session without much traffic
+	bigRead   = 64 << 10 // and with
+	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
+)
+
+var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigRead); return &b }}
+
+// A source reads PDUs in batches. It holds a small buffer until one is not
+// enough, and memory for a PDU that is larger than its buffers only as the
+// octets arrive.
+type source struct {
+	s     *Session
+	small []byte
+	big   *[]byte
+	buf   []byte
+	r, w  int // octets in buf that are not used yet
+}
+
+// read is the goroutine of the session.
+func (s *Session) read() {
+	src := source{s: s, small: make([]byte, smallRead)}
+	src.buf = src.small
+	err := src.run()
+	src.release()
+	s.finish(err)
+}
+
+func (src *source) run() error {
+	s := src.s
+	for {
+		for {
+			batch, err := src.take()
+			if err != nil {
+				s.flushRead()
+				return s.lostFraming(err)
+			}
+			if batch == nil {
+				break
+			}
+			for len(batch) > 0 {
+				n := binary.BigEndian.Uint32(batch)
+				s.got(batch[:n:n])
+				batch = batch[n:]
+				if s.paused.Load() {
+					s.completeResponses()
+					s.flushRead()
+					if err := s.stand(); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		s.completeResponses()
+		s.flushRead()
+		if err := s.stand(); err != nil {
+			return err
+		}
+		if err := src.fill(); err != nil {
+			return s.closedByPeer(err)
+		}
+		s.heardNow()
+	}
+}
+
+// take cuts the whole PDUs that have been read, up to a batch of them, out of
+// the buffer into memory of their own.
+func (src *source) take() (batch []byte, err error) {
+	b := src.buf[src.r:src.w]
+	n := 0
+	for {
+		frame, _, err := pdu.Split(b[n:], src.s.opt.maxPDU)
+		if err != nil {
+			if n == 0 {
+				return nil, err
+			}
+			break // after what came before it
+		}
+		if frame == nil {
+			break
+		}
+		if n > 0 && n+len(frame) > maxBatch {
+			break
+		}
+		n += len(frame)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	batch = append([]byte(nil), b[:n]...)
+	src.r += n
+	return batch, nil
+}
+
+// fill reads what there is, at least one octet.
+func (src *source) fill() error {
+	if src.r == src.w {
+		src.r, src.w = 0, 0
+	} else if src.r > 0 {
+		src.w = copy(src.buf, src.buf[src.r:src.w])
+		src.r = 0
+	}
+	if src.w == len(src.buf) {
+		src.grow()
+	}
+	for {
+		n, err := src.s.conn.Read(src.buf[src.w:])
+		src.w += n
+		if n > 0 {
+			if src.w == len(src.buf) && src.big == nil {
+				src.grow() // there is more where that came from
+			}
+			return nil
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) && src.idle() {
+			continue
+		}
+		return err
+	}
+}
+
+// idle handles the end of a read deadline, which asks the reader to let go of
+// its big buffer.
+func (src *source) idle() bool {
+	s := src.s
+	s.mu.Lock()
+	live := s.err == nil && s.state != StateUnbound
+	s.mu.Unlock()
+	if !live {
+		return false
+	}
+	_ = s.conn.SetReadDeadline(time.Time{})
+	if src.w-src.r <= smallRead {
+		src.w = copy(src.small, src.buf[src.r:src.w])
+		src.r = 0
+		src.release()
+		src.buf = src.small
+	}
+	return true
+}
+
+// grow makes the buffer larger: first a big one, then, for a PDU that does not
+// fit that, one that doubles with what has arrived.
+func (src *source) grow() {
+	var larger []byte
+	if src.big == nil && src.w < bigRead {
+		src.big = bigBuffers.Get().(*[]byte)
+		larger = *src.big
+		src.s.bigRead.Store(true)
+	} else {
+		larger = make([]byte, min(2*len(src.buf), max(src.s.opt.maxPDU, bigRead)+bigRead))
+	}
+	src.w = copy(larger, src.buf[src.r:src.w])
+	src.r = 0
+	src.buf = larger
+}
+
+func (src *source) release() {
+	if src.big != nil {
+		bigBuffers.Put(src.big)
+		src.big = nil
+		src.s.bigRead.Store(false)
+	}
+}
+
+// heardNow notes that the peer is alive.
+func (s *Session) heardNow() {
+	now := time.Now()
+	s.mu.Lock()
+	s.now, s.timers.heard, s.timers.enquired = now, now, time.Time{}
+	s.touch(now)
+	s.mu.Unlock()
+}
+
+// stand waits while reading is paused or too much waits to be written.
+func (s *Session) stand() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.err == nil && (s.paused.Load() || len(s.out) >= maxGathered) {
+		s.timers.standing = true
+		s.room.Wait()
+		s.timers.standing = false
+		s.timers.heard, s.timers.enquired = time.Now(), time.Time{}
+	}
+	return s.err
+}
+
+// flushRead writes what the PDUs of a batch were answered with.
+func (s *Session) flushRead() {
+	s.mu.Lock()
+	write := len(s.out) > 0 && !s.writing
+	if write {
+		s.writing = true
+	}
+	s.mu.Unlock()
+	if write {
+		s.drain()
+	}
+}
+
+// lostFraming answers a command_length that cannot be and ends the session.
+func (s *Session) lostFraming(err error) error {
+	var e *pdu.FrameError
+	if errors.As(err, &e) {
+		if write, _ := s.appendResponse(pdu.Header{Sequence: e.Sequence}, pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil); write {
+			s.drain()
+		}
+	}
+	return err
+}
+
+// got handles one PDU.
+func (s *Session) got(frame []byte) {
+	if s.opt.trace.Received != nil {
+		s.opt.trace.Received(s, frame)
+	}
+	h, _, _ := pdu.ParseHeader(frame)
+	if h.Command.IsResponse() {
+		s.resps = append(s.resps, response{frame: frame, header: h})
+		if outsideWindow(h.Command.Request()) {
+			s.completeResponses()
+		}
+		return
+	}
+	s.completeResponses() // in the order of the wire
+	s.request(h, frame)
+}
+
+// completeResponses tells the requests whose responses have been read.
+func (s *Session) completeResponses() {
+	if len(s.resps) == 0 {
+		return
+	}
+	s.mu.Lock()
+	for i := range s.resps {
+		r := &s.resps[i]
+		if slot, ok := s.win.take(r.header.Sequence); ok {
+			r.call, r.want = slot.call, slot.want
+		} else if c, ok := s.takeControl(r.header.Sequence); ok {
+			r.call, r.want = c.call, c.want
+		}
+	}
+	if len(s.waiters) > 0 {
+		s.wake()
+	}
+	s.mu.Unlock()
+	for i := range s.resps {
+		r := s.resps[i]
+		s.resps[i] = response{}
+		s.complete(&r)
+	}
+	s.resps = s.resps[:0]
+	if cap(s.resps) > 1024 {
+		s.resps = nil
+	}
+}
+
+func (s *Session) complete(r *response) {
+	h := r.header
+	if r.call == nil {
+		if s.opt.trace.Dropped != nil {
+			s.opt.trace.Dropped(s, h)
+		}
+		return
+	}
+	failed := func(err error) error {
+		return &RequestError{Command: r.want.Request(), Sequence: h.Sequence, Sent: true, Err: err}
+	}
+	switch h.Command {
+	case r.want:
+		_, body, err := s.dec.Decode(r.frame)
+		switch {
+		case h.Status != pdu.StatusOK:
+			// A body that does not decode is as good as none: the status stands.
+			if err != nil {
+				body = nil
+			}
+			err = &ResponseError{Command: r.want.Request(), Sequence: h.Sequence, Status: h.Status}
+		case err != nil:
+			err = failed(err)
+		case body == nil:
+			if _, ok := r.call.(interface{ wantsBody() }); ok {
+				body, _ = s.opt.reg.New(h.Command)
+			}
+		}
+		r.call.complete(h, body, err)
+	case pdu.IDGenericNack:
+		r.call.complete(h, nil, &ResponseError{Command: r.want.Request(), Sequence: h.Sequence, Status: h.Status, Nack: true})
+	default:
+		r.call.complete(h, nil, failed(&pdu.DecodeError{Command: h.Command, Field: "command_id", Offset: 4, Status: pdu.StatusInvalidCommandID,
+			Reason: "it answers a " + r.want.Request().String()}))
+	}
+}
+
+// request handles a PDU that is no response.
+func (s *Session) request(h pdu.Header, frame []byte) {
+	reply := func(id pdu.CommandID, status pdu.Status, body pdu.Body) {
+		_, _ = s.reply(h, id, status, body)
+	}
+	known := s.opt.reg.Known(h.Command)
+	if !known {
+		reply(pdu.IDGenericNack, pdu.StatusInvalidCommandID, nil)
+		return
+	}
+	s.mu.Lock()
+	state := s.state
+	if h.Command != pdu.IDEnquireLink {
+		s.timers.active = s.now
+	}
+	s.mu.Unlock()
+	notice := s.opt.reg.Notice(h.Command)
+	if status := refusal(s.side, state, h.Command); status != pdu.StatusOK {
+		if !notice {
+			reply(h.Command.Response(), status, nil)
+		}
+		return
+	}
+	_, body, err := s.dec.Decode(frame)
+	if err != nil {
+		if notice {
+			reply(pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil)
+		} else {
+			reply(h.Command.Response(), pdu.StatusOf(err), nil)
+		}
+		return
+	}
+	switch b := body.(type) {
+	case *pdu.EnquireLink:
+		reply(pdu.IDEnquireLinkResp, pdu.StatusOK, &pdu.EnquireLinkResp{})
+		return
+	case *pdu.Unbind:
+		s.peerUnbinds(h)
+		return
+	case pdu.BindRequest:
+		s.server.bind(s, h, b)
+		return
+	}
+	handler, inline := resolve(s.handler, h.Command)
+	j := job{header: h, frame: frame, body: body, handler: handler}
+	if inline {
+		s.runInline(j)
+		return
+	}
+	if !s.in.push(s, j) && !notice {
+		status := pdu.StatusThrottled
+		if s.side == ESME {
+			status = pdu.StatusTemporaryAppError
+		}
+		reply(h.Command.Response(), status, nil)
+	}
+}
+
+// reply adds a response to what is written when the batch ends.
+func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false, s.err
+	}
+	from := len(s.out)
+	out, err := s.enc.Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	if err != nil {
+		return false, err
+	}
+	s.out = out
+	if s.opt.trace.Sent != nil {
+		s.opt.trace.Sent(s, s.out[from:])
+	}
+	return false, nil
+}
+
+// runInline gives a request to a handler on the reader.
+func (s *Session) runInline(j job) {
+	v, ok := j.handler.(service)
+	if !ok {
+		s.in.hold()
+		s.run(j)
+		return
+	}
+	notice := s.opt.reg.Notice(j.header.Command)
+	answer := func(body pdu.Body, err error) {
+		if notice {
+			return
+		}
+		status := s.statusOf(j.header, err)
+		id := j.header.Command.Response()
+		if status == pdu.StatusOK && body == nil {
+			body, _ = s.opt.reg.New(id)
+		}
+		if _, err := s.reply(j.header, id, status, body); err != nil {
+			var e *pdu.EncodeError
+			if errors.As(err, &e) {
+				s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", j.header.Sequence, "error", err)
+				_, _ = s.reply(j.header, id, pdu.StatusSystemError, nil)
+			}
+		}
+	}
+	defer s.guard(j.header, func(err error) { answer(nil, err) })
+	answer(v.serve(s.ctx, j.body))
+}
+
+// peerUnbinds answers an unbind once all other requests are answered.
+func (s *Session) peerUnbinds(h pdu.Header) {
+	s.mu.Lock()
+	s.setState(StateUnbound)
+	s.mu.Unlock()
+	s.in.whenDrained(func() {
+		s.mu.Lock()
+		s.hangUp = true
+		s.mu.Unlock()
+		_ = s.respond(h, pdu.StatusOK, nil, true) // fails only when the session has ended
+		s.flushRead()
+	})
+}

@@ -1,0 +1,897 @@
+package smpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// maxGathered is how many octets may wait for the connection to take them
+// before senders block and reading stops.
+const maxGathered = 1 << 20
+
+// A Session is one connection between an ESME and a message center, from either
+// side. Its methods may be called concurrently.
+//
+// A session owns one goroutine, which reads. Writing is done by whoever finds
+// that nobody else is: one write carries all that has gathered.
+type Session struct {
+	conn    net.Conn
+	side    Side
+	opt     *options
+	handler Handler
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the session has ended
+	kind    atomic.Uint32 // State, for State()
+	bigRead atomic.Bool   // the reader holds a big buffer
+	paused  atomic.Bool
+	server  *Server // of the MC side, nil otherwise
+
+	mu      sync.Mutex
+	state   State
+	err     error // why the session ended
+	closing error // why this side is ending it; nil: it is not
+	version pdu.Version
+	win     window
+	granted int       // slots promised to waiters that were woken
+	ctl     []control // requests outside the window
+	waiters []*waiter
+	enc     *pdu.Codec
+	out     []byte // gathered for the next write
+	spare   []byte
+	writing bool // somebody writes, or is about to
+	hangUp  bool // close the connection once out is empty
+	flusher sync.WaitGroup
+	raw     rawWriter
+	room    sync.Cond // for the reader: out has room again
+	timers  timers
+	now     time.Time // of the last read, sweep or first request
+	sweepAt time.Time
+	sweeper *time.Timer
+	touched bool // since the last sweep
+
+	account  *Account
+	peerID   string // system_id of the peer
+	bindResp *pdu.BindResp
+	bindReq  *pdu.Bind
+	binding  bool
+
+	in inbound
+
+	// of the reader
+	dec   *pdu.Codec
+	resps []response
+}
+
+// control is a request that takes no slot of the window.
+type control struct {
+	seq  uint32
+	want pdu.CommandID
+	due  time.Time
+	call completer
+}
+
+type response struct {
+	frame  []byte
+	header pdu.Header
+	call   completer
+	want   pdu.CommandID
+}
+
+// A waiter is a sender that waits for a slot.
+type waiter struct{ ready chan struct{} }
+
+func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
+	s := &Session{conn: conn, side: side, opt: opt, handler: h, done: make(chan struct{}), version: pdu.V50}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithValue(ctx, sessionKey{}, s), cancel
+	s.enc, s.dec = pdu.NewCodec(opt.reg, pdu.V50), pdu.NewCodec(opt.reg, pdu.V50)
+	s.dec.SetStrictness(opt.strictness)
+	s.win.size, s.in.limit = opt.window, opt.inbound
+	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
+	s.raw.init(conn)
+	now := time.Now()
+	s.timers = timers{sessionInit: opt.sessionInit, enquireLink: opt.enquire, inactivity: opt.inactivity, response: opt.response,
+		opened: now, heard: now, active: now}
+	s.now = now
+	return s
+}
+
+// start begins reading.
+func (s *Session) start() {
+	s.mu.Lock()
+	_, wait := s.timers.step(s.now, s.state)
+	s.sweepAt = s.now.Add(wait)
+	s.sweeper = time.AfterFunc(wait, s.sweep)
+	s.mu.Unlock()
+	go s.read()
+}
+
+// State returns how far the session has come.
+func (s *Session) State() State { return State(s.kind.Load()) }
+
+func (s *Session) setState(st State) {
+	s.state = st
+	s.kind.Store(uint32(st))
+}
+
+// Side returns which end of the session this is.
+func (s *Session) Side() Side { return s.side }
+
+// Version returns the version of SMPP that the bind has settled.
+func (s *Session) Version() pdu.Version {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+// SystemID returns the identity that the peer gave: the system_id of the bind
+// on the side of the message center, that of its response on the other.
+func (s *Session) SystemID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peerID
+}
+
+// BindRequest returns what the ESME bound with, on the side of the message
+// center, or nil.
+func (s *Session) BindRequest() *pdu.Bind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bindReq
+}
+
+// BindResponse returns what the message center answered to the bind, on the
+// side of the ESME, or nil.
+func (s *Session) BindResponse() *pdu.BindResp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bindResp
+}
+
+// Account returns what Server.Authenticate granted, on the side of the message
+// center, or nil.
+func (s *Session) Account() *Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.account
+}
+
+// LocalAddr returns the address of this end.
+func (s *Session) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
+// RemoteAddr returns the address of the peer.
+func (s *Session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// NetConn returns the connection, to look at: its TLS state, for one. Reading,
+// writing or closing it breaks the session.
+func (s *Session) NetConn() net.Conn { return s.conn }
+
+// Outstanding returns how many requests of this side wait for a response, not
+// counting enquire_link, unbind and binds.
+func (s *Session) Outstanding() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.win.used
+}
+
+// Done returns a channel that is closed when the session has ended and every
+// request on it has been told.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err returns nil while the session lives, and then why it ended, a
+// *SessionError.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+	default:
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// A call is a request whose sender waits.
+type call struct {
+	done   chan struct{} // gets one value
+	header pdu.Header
+	body   pdu.Body
+	err    error
+}
+
+var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
+	c.header, c.body, c.err = h, body, err
+	c.done <- struct{}{}
+}
+
+// RoundTrip sends a request and waits for its response. The body is nil when
+// the response is a header alone. A response with a status other than
+// pdu.StatusOK is a *ResponseError, beside the body if there is one; any other
+// failure is a *RequestError. The end of ctx ends the wait, not the request:
+// its slot of the window stays taken until its response or its timeout.
+func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error) {
+	c := calls.Get().(*call)
+	seq, err := s.submit(ctx, req, c, true)
+	if err != nil {
+		calls.Put(c)
+		return nil, err
+	}
+	if d := ctx.Done(); d != nil {
+		select {
+		case <-c.done:
+		case <-d:
+			// The response may still come, so the call is not used again.
+			return nil, &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+		}
+	} else {
+		<-c.done
+	}
+	body, err := c.body, c.err
+	c.body, c.err = nil, nil
+	calls.Put(c)
+	return body, err
+}
+
+// Do sends a request and waits for its response; see Session.RoundTrip. The
+// response is not nil on success, and is nil beside an error unless the peer
+// sent a body with it.
+func Do[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R]) (R, error) {
+	body, err := s.RoundTrip(ctx, req)
+	r, ok := body.(R)
+	if !ok && err == nil {
+		r = req.NewResponse()
+	}
+	return r, err
+}
+
+// Go sends a request and returns; done is called with the response, as Do would
+// return it. Go blocks only while the window is full or much is waiting to be
+// written, until ctx ends; after that ctx does not matter. An error means that
+// the request was not sent and done will not be called.
+//
+// done runs on the goroutine that reads the session: it must not block, and
+// must not wait for another response of the session.
+func Go[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R], done func(R, error)) error {
+	_, err := s.submit(ctx, req, callback[R](done), false)
+	return err
+}
+
+type callback[R pdu.Body] func(R, error)
+
+func (f callback[R]) complete(_ pdu.Header, body pdu.Body, err error) {
+	r, _ := body.(R)
+	f(r, err)
+}
+
+// wantsBody marks a completer that gets an empty body rather than none.
+func (callback[R]) wantsBody() {}
+
+// Send sends a PDU that has no response, such as an alert_notification.
+func (s *Session) Send(ctx context.Context, body pdu.Body) error {
+	_, err := s.submit(ctx, body, nil, true)
+	return err
+}
+
+func outsideWindow(id pdu.CommandID) bool {
+	switch id {
+	case pdu.IDEnquireLink, pdu.IDUnbind, pdu.IDBindReceiver, pdu.IDBindTransmitter, pdu.IDBindTransceiver:
+		return true
+	}
+	return false
+}
+
+// submit registers and encodes a request. A nil call is for PDUs without
+// response. With flush, the caller's goroutine may write.
+func (s *Session) submit(ctx context.Context, req pdu.Body, call completer, flush bool) (uint32, error) {
+	seq, write, many, err := s.register(ctx, req, call)
+	if write {
+		if !flush {
+			s.flushLater()
+		} else {
+			if many {
+				// Let others add to the batch: one write for all of it.
+				runtime.Gosched()
+			}
+			s.drain()
+		}
+	}
+	return seq, err
+}
+
+func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (seq uint32, write, many bool, err error) {
+	id := req.Command()
+	windowed := call != nil && !outsideWindow(id)
+	s.mu.Lock()
+	encoded := false
+	defer func() {
+		if !encoded && seq != 0 {
+			s.forget(seq)
+		}
+		s.mu.Unlock()
+	}()
+	refuse := func(err error) (uint32, bool, bool, error) {
+		return 0, false, false, &RequestError{Command: id, Err: err}
+	}
+	if err := ctx.Err(); err != nil {
+		return refuse(context.Cause(ctx))
+	}
+	woken := false
+	for {
+		if err := s.maySend(id); err != nil {
+			if woken {
+				s.granted--
+				s.wake()
+			}
+			return refuse(err)
+		}
+		if !windowed && len(s.out) < maxGathered || outsideWindow(id) {
+			break
+		}
+		if woken {
+			s.granted--
+			break
+		}
+		if len(s.waiters) == 0 && s.win.used+s.granted < s.win.size && len(s.out) < maxGathered {
+			break
+		}
+		if err := s.wait(ctx); err != nil {
+			return refuse(err)
+		}
+		woken = true
+		if !windowed {
+			s.granted--
+			woken = false
+			s.wake()
+			if len(s.out) < maxGathered {
+				break
+			}
+		}
+	}
+	now := s.now
+	if s.win.used == 0 {
+		now = time.Now()
+		s.now = now
+	}
+	due := now.Add(s.opt.response + s.timers.sweepEvery())
+	if s.opt.response <= 0 {
+		due = now.Add(100 * 365 * 24 * time.Hour)
+	}
+	switch {
+	case windowed:
+		seq = s.win.add(id.Response(), due, call)
+	default:
+		seq = s.nextSequence()
+		if call != nil {
+			s.ctl = append(s.ctl, control{seq, id.Response(), due, call})
+		}
+	}
+	from := len(s.out)
+	out, err := s.enc.Append(s.out, pdu.Header{Sequence: seq}, req)
+	if err != nil {
+		s.forget(seq)
+		s.win.last-- // the number was not used
+		seq = 0
+		s.wake()
+		return refuse(err)
+	}
+	encoded = true
+	s.out = out
+	if s.opt.trace.Sent != nil {
+		s.opt.trace.Sent(s, s.out[from:])
+	}
+	if id != pdu.IDEnquireLink {
+		s.timers.active = now
+	}
+	s.touch(now)
+	write = !s.writing
+	s.writing = true
+	return seq, write, s.win.used > 1, nil
+}
+
+func (s *Session) nextSequence() uint32 {
+	seq := next(s.win.last)
+	for s.taken(seq) {
+		seq = next(seq)
+	}
+	s.win.last = seq
+	return seq
+}
+
+func (s *Session) taken(seq uint32) bool {
+	if n := len(s.win.slots); n > 0 && s.win.slots[seq&uint32(n-1)].seq == seq {
+		return true
+	}
+	return slices.ContainsFunc(s.ctl, func(c control) bool { return c.seq == seq })
+}
+
+// forget takes back what register noted for a request that was not encoded.
+func (s *Session) forget(seq uint32) {
+	if _, ok := s.win.take(seq); !ok {
+		s.takeControl(seq)
+	}
+}
+
+func (s *Session) takeControl(seq uint32) (control, bool) {
+	for i, c := range s.ctl {
+		if c.seq == seq {
+			s.ctl = slices.Delete(s.ctl, i, i+1)
+			return c, true
+		}
+	}
+	return control{}, false
+}
+
+// maySend reports why a request cannot be sent now.
+func (s *Session) maySend(id pdu.CommandID) error {
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.closing != nil && id != pdu.IDUnbind && id != pdu.IDEnquireLink:
+		return &SessionError{s.closing}
+	case !may(s.side, id).has(s.state):
+		return &StateError{s.side, s.state}
+	}
+	return nil
+}
+
+// wait waits for a slot. It is called, and returns, with the lock held; a nil
+// error means that a slot was granted.
+func (s *Session) wait(ctx context.Context) error {
+	w := &waiter{make(chan struct{}, 1)}
+	s.waiters = append(s.waiters, w)
+	s.mu.Unlock()
+	var err error
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	s.mu.Lock()
+	if err != nil {
+		if i := slices.Index(s.waiters, w); i >= 0 {
+			s.waiters = slices.Delete(s.waiters, i, i+1)
+		} else { // granted in the meantime: pass it on
+			s.granted--
+			s.wake()
+		}
+	}
+	return err
+}
+
+// wake grants what is free to those who wait, in order.
+func (s *Session) wake() {
+	n := 0
+	for n < len(s.waiters) && (s.err != nil || s.closing != nil ||
+		s.win.used+s.granted < s.win.size && len(s.out) < maxGathered) {
+		s.granted++
+		s.waiters[n].ready <- struct{}{}
+		n++
+	}
+	if n > 0 {
+		s.waiters = slices.Delete(s.waiters, 0, n)
+		if len(s.waiters) == 0 {
+			s.waiters = nil
+		}
+	}
+}
+
+// touch notes that something is going on, so that the sweep looks soon.
+func (s *Session) touch(now time.Time) {
+	s.touched = true
+	if soon := s.timers.sweepEvery(); s.sweeper != nil && s.sweepAt.Sub(now) > soon {
+		s.sweepAt = now.Add(soon)
+		s.sweeper.Reset(soon)
+	}
+}
+
+// sweep looks after all that is due. One runs at a time.
+func (s *Session) sweep() {
+	now := time.Now()
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.now = now
+	late := s.win.expire(now)
+	var lateCtl []control
+	for i := 0; i < len(s.ctl); {
+		if c := s.ctl[i]; !now.Before(c.due) {
+			lateCtl = append(lateCtl, c)
+			s.ctl = slices.Delete(s.ctl, i, i+1)
+			continue
+		}
+		i++
+	}
+	if len(late) > 0 {
+		s.wake()
+	}
+	act, wait := s.timers.step(now, s.state)
+	if act == doEnquire {
+		s.timers.enquired = now
+	}
+	quiet := !s.touched && s.win.used == 0 && len(s.ctl) == 0 && !s.writing
+	if s.in.relax() && quiet {
+		s.win.slots, s.spare = nil, nil
+		if s.bigRead.Load() {
+			_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader lets go of its buffer
+		}
+	} else {
+		wait = min(wait, s.timers.sweepEvery())
+	}
+	s.touched = false
+	s.sweepAt = now.Add(wait)
+	s.sweeper.Reset(wait)
+	s.mu.Unlock()
+
+	for _, l := range late {
+		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, s.timeoutError(l.want, l.seq))
+	}
+	for _, l := range lateCtl {
+		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, s.timeoutError(l.want, l.seq))
+	}
+	switch act {
+	case doEnquire:
+		_, _ = s.submit(context.Background(), &pdu.EnquireLink{}, ignore{}, true) // whatever is heard counts as the answer
+	case doDeadPeer:
+		s.end(ErrDeadPeer)
+	case doStuck:
+		s.end(ErrPeerStuck)
+	case doNeverBound:
+		s.end(ErrNotBound)
+	case doInactive:
+		go s.closeWith(ErrInactive)
+	}
+}
+
+func (s *Session) timeoutError(want pdu.CommandID, seq uint32) error {
+	return &RequestError{Command: want.Request(), Sequence: seq, Sent: true, After: s.opt.response, Err: ErrTimeout}
+}
+
+type ignore struct{}
+
+func (ignore) complete(pdu.Header, pdu.Body, error) {}
+
+// respond sends a response. With flush, the caller's goroutine may write.
+func (s *Session) respond(h pdu.Header, status pdu.Status, body pdu.Body, flush bool) error {
+	id := h.Command.Response()
+	if status == pdu.StatusOK && body == nil {
+		body, _ = s.opt.reg.New(id)
+	}
+	write, err := s.appendResponse(h, id, status, body)
+	if err != nil {
+		var e *pdu.EncodeError
+		if !errors.As(err, &e) {
+			return err
+		}
+		s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", h.Sequence, "error", err)
+		if write, _ = s.appendResponse(h, id, pdu.StatusSystemError, nil); write {
+			s.drain()
+		}
+		return err
+	}
+	if write {
+		if flush {
+			runtime.Gosched()
+		}
+		s.drain()
+	}
+	return nil
+}
+
+// appendResponse adds a response to what is written next, and reports whether
+// the caller is the one to write it. The reader leaves that to the end of its
+// batch.
+func (s *Session) appendResponse(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) (write bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false, s.err
+	}
+	from := len(s.out)
+	out, err := s.enc.Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	if err != nil {
+		return false, err
+	}
+	s.out = out
+	if s.opt.trace.Sent != nil {
+		s.opt.trace.Sent(s, s.out[from:])
+	}
+	if s.writing {
+		return false, nil
+	}
+	s.writing = true
+	return true, nil
+}
+
+// flushLater has what has gathered written by another goroutine. The caller has
+// set writing.
+func (s *Session) flushLater() {
+	s.flusher.Add(1)
+	go func() {
+		defer s.flusher.Done()
+		s.drain()
+	}()
+}
+
+// drain writes what has gathered until nothing is left. The caller has set
+// writing. It never waits for the connection: what that does not take at once
+// is left to a goroutine.
+func (s *Session) drain() {
+	for range 16 {
+		buf := s.takeOut()
+		if buf == nil {
+			return
+		}
+		n, err := s.raw.write(buf)
+		if err != nil {
+			s.writeFailed(err)
+			return
+		}
+		if n < len(buf) {
+			s.flusher.Add(1)
+			go s.drainWaiting(buf, n)
+			return
+		}
+		s.recycle(buf)
+	}
+	// Others keep adding: this goroutine has its own work to do.
+	s.flusher.Add(1)
+	go s.drainWaiting(nil, 0)
+}
+
+// drainWaiting is drain, waiting for the connection. buf is what was taken, of
+// which n octets are written.
+func (s *Session) drainWaiting(buf []byte, n int) {
+	defer s.flusher.Done()
+	for {
+		if buf == nil {
+			if buf = s.takeOut(); buf == nil {
+				return
+			}
+			n = 0
+		}
+		s.mu.Lock()
+		s.timers.writeSince = time.Now()
+		s.touch(s.timers.writeSince)
+		s.mu.Unlock()
+		_, err := s.conn.Write(buf[n:])
+		s.mu.Lock()
+		s.timers.writeSince = time.Time{}
+		s.mu.Unlock()
+		if err != nil {
+			s.writeFailed(err)
+			return
+		}
+		s.recycle(buf)
+		buf = nil
+	}
+}
+
+// takeOut returns what has gathered, or nil and stops being the writer.
+func (s *Session) takeOut() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.out) == 0 || s.err != nil {
+		s.writing = false
+		if s.hangUp && s.err == nil {
+			s.halfClose()
+		}
+		return nil
+	}
+	buf := s.out
+	s.out, s.spare = s.spare, nil
+	if len(buf) >= maxGathered {
+		s.wake()
+		s.room.Broadcast()
+	}
+	return buf
+}
+
+func (s *Session) recycle(buf []byte) {
+	if cap(buf) > 64<<10 {
+		return
+	}
+	s.mu.Lock()
+	if s.out == nil {
+		s.out = buf[:0]
+	} else {
+		s.spare = buf[:0]
+	}
+	s.mu.Unlock()
+}
+
+func (s *Session) writeFailed(err error) {
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
+	s.end(err)
+}
+
+// halfClose tells the peer that nothing more comes, and gives it a moment to
+// hang up.
+func (s *Session) halfClose() {
+	s.hangUp = false
+	if c, ok := s.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
+		_ = s.conn.SetReadDeadline(time.Now().Add(time.Second))
+		return
+	}
+	_ = s.conn.Close()
+}
+
+// end ends the session now. The reader does the rest.
+func (s *Session) end(why error) {
+	s.mu.Lock()
+	if s.err == nil {
+		if s.closing != nil {
+			why = s.closing
+		}
+		s.err = &SessionError{why}
+		s.setState(StateClosed)
+		s.wake()
+		s.room.Broadcast()
+	}
+	s.mu.Unlock()
+	_ = s.conn.Close()
+}
+
+// finish tells everybody that the session has ended. The reader calls it last.
+func (s *Session) finish(why error) {
+	s.end(why)
+	s.mu.Lock()
+	s.sweeper.Stop()
+	err := s.err
+	late := s.win.drain()
+	ctl := s.ctl
+	s.ctl, s.out, s.spare, s.win.slots = nil, nil, nil, nil
+	s.wake()
+	s.mu.Unlock()
+	s.cancel()
+	for _, l := range late {
+		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, &RequestError{Command: l.want.Request(), Sequence: l.seq, Sent: true, Err: err})
+	}
+	for _, l := range ctl {
+		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, &RequestError{Command: l.want.Request(), Sequence: l.seq, Sent: true, Err: err})
+	}
+	s.in.close()
+	s.flusher.Wait()
+	if s.server != nil {
+		s.server.forget(s)
+	}
+	close(s.done)
+}
+
+// Close ends the session: it tells the peer with an unbind, waits at most a
+// second for the answer, and closes the connection. Requests without a response
+// fail with an unknown outcome; Shutdown waits for them. Close may be called
+// more than once; in a callback of Go or an Inline handler, call it on a
+// goroutine of its own. It always returns nil.
+func (s *Session) Close() error {
+	s.closeWith(ErrClosed)
+	return nil
+}
+
+func (s *Session) closeWith(why error) {
+	s.refuseNew(why)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.unbind(ctx)
+	s.end(why)
+	<-s.done
+}
+
+// refuseNew makes requests of this side fail from now on.
+func (s *Session) refuseNew(why error) {
+	s.mu.Lock()
+	if s.closing == nil {
+		s.closing = why
+	}
+	s.wake()
+	s.mu.Unlock()
+}
+
+// unbind sends an unbind, if the state has one, and waits for its response.
+func (s *Session) unbind(ctx context.Context) {
+	c := &call{done: make(chan struct{}, 1)}
+	if _, err := s.submit(ctx, &pdu.Unbind{}, c, true); err != nil {
+		return
+	}
+	s.mu.Lock()
+	if s.state.Bound() {
+		s.setState(StateUnbound)
+	}
+	s.mu.Unlock()
+	select {
+	case <-c.done:
+	case <-s.done:
+	case <-ctx.Done():
+	}
+}
+
+// Shutdown ends the session with nothing left open: it refuses new requests,
+// waits for the responses that are outstanding and for the handlers that run,
+// unbinds and closes. When ctx ends first it closes at once and returns the
+// context's error.
+func (s *Session) Shutdown(ctx context.Context) error {
+	s.refuseNew(ErrClosed)
+	answered := make(chan struct{})
+	s.in.whenDrained(func() { close(answered) })
+	err := s.await(ctx, answered)
+	if err == nil {
+		err = s.awaitOutstanding(ctx)
+	}
+	if err == nil {
+		s.unbind(ctx)
+		err = context.Cause(ctx)
+	}
+	s.end(ErrClosed)
+	<-s.done
+	return err
+}
+
+func (s *Session) await(ctx context.Context, ch <-chan struct{}) error {
+	select {
+	case <-ch:
+	case <-s.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// awaitOutstanding waits until no request of this side is open.
+func (s *Session) awaitOutstanding(ctx context.Context) error {
+	t := time.NewTicker(2 * time.Millisecond)
+	defer t.Stop()
+	for s.Outstanding() > 0 {
+		select {
+		case <-t.C:
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Pause stops reading, after the PDU that is being handled. Nothing that the
+// peer sends is lost; it is read after Resume. While reading stands, responses
+// are not read either, and a silent peer is not held for dead.
+func (s *Session) Pause() {
+	s.paused.Store(true)
+}
+
+// Resume makes reading go on after Pause.
+func (s *Session) Resume() {
+	s.mu.Lock()
+	s.paused.Store(false)
+	s.room.Broadcast()
+	s.mu.Unlock()
+}
+
+// closedByPeer turns what a read returned into the reason for the end.
+func (s *Session) closedByPeer(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == StateUnbound && s.closing == nil {
+		return ErrUnbound
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the peer closed the connection: %w", io.EOF)
+	}
+	return err
+}

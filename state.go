@@ -1,0 +1,141 @@
+package smpp
+
+import "github.com/godwit-sms/smpp/pdu"
+
+// A State is how far a session has come. SMPP v5.0, section 2.3.
+type State uint8
+
+// The states.
+const (
+	StateOpen     State = iota // connected, not bound
+	StateOutbound              // an outbind was sent, a bind is awaited
+	StateBoundTX               // bound as transmitter
+	StateBoundRX               // bound as receiver
+	StateBoundTRX              // bound as transceiver
+	StateUnbound               // an unbind was sent or received
+	StateClosed                // no connection
+)
+
+var stateNames = [...]string{"open", "outbound", "bound_tx", "bound_rx", "bound_trx", "unbound", "closed"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Bound reports whether the session is bound in any mode.
+func (s State) Bound() bool { return s >= StateBoundTX && s <= StateBoundTRX }
+
+// A Side tells the two ends of a session apart.
+type Side uint8
+
+// The sides.
+const (
+	ESME Side = iota // the client, as a rule
+	MC               // the message center
+)
+
+func (s Side) String() string {
+	if s == MC {
+		return "MC"
+	}
+	return "ESME"
+}
+
+func (s Side) other() Side { return 1 - s }
+
+type stateSet uint8
+
+func states(list ...State) (set stateSet) {
+	for _, s := range list {
+		set |= 1 << s
+	}
+	return set
+}
+
+func (set stateSet) has(s State) bool { return set&(1<<s) != 0 }
+
+var (
+	anyLive  = states(StateOpen, StateOutbound, StateBoundTX, StateBoundRX, StateBoundTRX, StateUnbound)
+	anyBound = states(StateBoundTX, StateBoundRX, StateBoundTRX)
+	boundTX  = states(StateBoundTX, StateBoundTRX)
+	boundRX  = states(StateBoundRX, StateBoundTRX)
+	unbound  = states(StateOpen, StateOutbound)
+)
+
+// may returns the states in which a side may send a request, SMPP v5.0, section
+// 2.4. Commands of vendors are for bound sessions.
+func may(side Side, id pdu.CommandID) stateSet {
+	switch id {
+	case pdu.IDEnquireLink:
+		return anyLive
+	case pdu.IDUnbind:
+		return anyBound
+	case pdu.IDDataSM:
+		if side == ESME {
+			return boundTX
+		}
+		return boundRX
+	case pdu.IDBindReceiver, pdu.IDBindTransmitter, pdu.IDBindTransceiver:
+		if side == ESME {
+			return unbound
+		}
+	case pdu.IDOutbind:
+		if side == MC {
+			return states(StateOpen)
+		}
+	case pdu.IDSubmitSM, pdu.IDSubmitMulti, pdu.IDQuerySM, pdu.IDCancelSM, pdu.IDReplaceSM,
+		pdu.IDBroadcastSM, pdu.IDQueryBroadcastSM, pdu.IDCancelBroadcastSM:
+		if side == ESME {
+			return boundTX
+		}
+	case pdu.IDDeliverSM, pdu.IDAlertNotification:
+		if side == MC {
+			return boundRX
+		}
+	default:
+		return anyBound
+	}
+	return 0
+}
+
+// accepts returns the states in which a side takes a request from its peer. It
+// is wider than may: v3.4 let both sides send data_sm in any bound state.
+func accepts(side Side, id pdu.CommandID) stateSet {
+	if id == pdu.IDDataSM {
+		return anyBound
+	}
+	return may(side.other(), id)
+}
+
+// boundState returns the state that a bind leads to.
+func boundState(id pdu.CommandID) State {
+	switch id.Request() {
+	case pdu.IDBindTransmitter:
+		return StateBoundTX
+	case pdu.IDBindReceiver:
+		return StateBoundRX
+	}
+	return StateBoundTRX
+}
+
+// refusal returns the status that answers a request which the state forbids, or
+// StatusOK.
+func refusal(side Side, state State, id pdu.CommandID) pdu.Status {
+	if accepts(side, id).has(state) {
+		return pdu.StatusOK
+	}
+	switch id {
+	case pdu.IDBindReceiver, pdu.IDBindTransmitter, pdu.IDBindTransceiver:
+		if side == MC && state.Bound() {
+			return pdu.StatusAlreadyBound
+		}
+	}
+	return pdu.StatusInvalidBindStatus
+}
+
+// negotiate returns the version of a session from what the two sides announced.
+// mc is what sc_interface_version said, 0 when it was left out.
+func negotiate(esme, mc pdu.Version) pdu.Version {
+	if mc == 0 {
+		return min(esme.Known(), pdu.V34)
+	}
+	return min(esme.Known(), mc.Known())
+}
