@@ -182,7 +182,8 @@ func (src *source) release() {
 func (s *Session) heardNow() {
 	now := time.Now()
 	s.mu.Lock()
-	s.now, s.timers.heard, s.timers.enquired = now, now, time.Time{}
+	s.setNow(now)
+	s.timers.heard, s.timers.enquired = now, time.Time{}
 	s.touch(now)
 	s.mu.Unlock()
 }
@@ -203,6 +204,9 @@ func (s *Session) stand() error {
 // flushRead writes what the PDUs of a batch were answered with.
 func (s *Session) flushRead() {
 	s.mu.Lock()
+	if s.transacts {
+		s.timers.active, s.transacts = s.now, false
+	}
 	write := len(s.out) > 0 && !s.writing
 	if write {
 		s.writing = true
@@ -317,14 +321,11 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		reply(pdu.IDGenericNack, pdu.StatusInvalidCommandID, nil)
 		return
 	}
-	s.mu.Lock()
-	state := s.state
 	if h.Command != pdu.IDEnquireLink {
-		s.timers.active = s.now
+		s.transacts = true
 	}
-	s.mu.Unlock()
 	notice := s.opt.reg.Notice(h.Command)
-	if status := refusal(s.side, state, h.Command); status != pdu.StatusOK {
+	if status := refusal(s.side, s.State(), h.Command); status != pdu.StatusOK {
 		if !notice {
 			reply(h.Command.Response(), status, nil)
 		}

@@ -19,6 +19,10 @@ import (
 // before senders block and reading stops.
 const maxGathered = 1 << 20
 
+// maxKept is how large a buffer for writing may be and be used again. The
+// sweep lets go of it when the session is idle.
+const maxKept = 512 << 10
+
 // A Session is one connection between an ESME and a message center, from either
 // side. Its methods may be called concurrently.
 //
@@ -55,7 +59,9 @@ type Session struct {
 	raw     rawWriter
 	room    sync.Cond // for the reader: out has room again
 	timers  timers
-	now     time.Time // of the last read, sweep or first request
+	now     time.Time     // of the last read, sweep or first request
+	clock   time.Duration // the same, since the session began
+	ttl     time.Duration // of a request, with what the sweep may be late
 	sweepAt time.Time
 	sweeper *time.Timer
 	touched bool // since the last sweep
@@ -69,15 +75,16 @@ type Session struct {
 	in inbound
 
 	// of the reader
-	dec   *pdu.Codec
-	resps []response
+	dec       *pdu.Codec
+	resps     []response
+	transacts bool // a PDU of the batch was a transaction
 }
 
 // control is a request that takes no slot of the window.
 type control struct {
 	seq  uint32
 	want pdu.CommandID
-	due  time.Time
+	due  time.Duration // since the session began
 	call completer
 }
 
@@ -104,7 +111,17 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s.timers = timers{sessionInit: opt.sessionInit, enquireLink: opt.enquire, inactivity: opt.inactivity, response: opt.response,
 		opened: now, heard: now, active: now}
 	s.now = now
+	s.ttl = 100 * 365 * 24 * time.Hour
+	if opt.response > 0 {
+		s.ttl = opt.response + s.timers.sweepEvery()
+	}
 	return s
+}
+
+// setNow moves the coarse clock.
+func (s *Session) setNow(now time.Time) {
+	s.now = now
+	s.clock = now.Sub(s.timers.opened)
 }
 
 // start begins reading.
@@ -360,19 +377,16 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 			}
 		}
 	}
-	now := s.now
 	if s.win.used == 0 {
-		now = time.Now()
-		s.now = now
+		s.setNow(time.Now())
+		s.touch(s.now)
 	}
-	due := now.Add(s.opt.response + s.timers.sweepEvery())
-	if s.opt.response <= 0 {
-		due = now.Add(100 * 365 * 24 * time.Hour)
-	}
+	due := s.clock + s.ttl
 	switch {
 	case windowed:
 		seq = s.win.add(id.Response(), due, call)
 	default:
+		s.touch(s.now)
 		seq = s.nextSequence()
 		if call != nil {
 			s.ctl = append(s.ctl, control{seq, id.Response(), due, call})
@@ -393,9 +407,8 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 		s.opt.trace.Sent(s, s.out[from:])
 	}
 	if id != pdu.IDEnquireLink {
-		s.timers.active = now
+		s.timers.active = s.now
 	}
-	s.touch(now)
 	write = !s.writing
 	s.writing = true
 	return seq, write, s.win.used > 1, nil
@@ -505,11 +518,11 @@ func (s *Session) sweep() {
 		s.mu.Unlock()
 		return
 	}
-	s.now = now
-	late := s.win.expire(now)
+	s.setNow(now)
+	late := s.win.expire(s.clock)
 	var lateCtl []control
 	for i := 0; i < len(s.ctl); {
-		if c := s.ctl[i]; !now.Before(c.due) {
+		if c := s.ctl[i]; s.clock >= c.due {
 			lateCtl = append(lateCtl, c)
 			s.ctl = slices.Delete(s.ctl, i, i+1)
 			continue
@@ -702,7 +715,7 @@ func (s *Session) takeOut() []byte {
 }
 
 func (s *Session) recycle(buf []byte) {
-	if cap(buf) > 64<<10 {
+	if cap(buf) > maxKept {
 		return
 	}
 	s.mu.Lock()

@@ -21,7 +21,7 @@ type window struct {
 type slot struct {
 	seq  uint32 // 0: free
 	want pdu.CommandID
-	due  time.Time
+	due  time.Duration // since the session began
 	call completer
 }
 
@@ -42,7 +42,7 @@ func next(seq uint32) uint32 {
 
 // add takes a slot for a request and returns its sequence number. The window
 // must not be full.
-func (w *window) add(want pdu.CommandID, due time.Time, call completer) uint32 {
+func (w *window) add(want pdu.CommandID, due time.Duration, call completer) uint32 {
 	if w.slots == nil {
 		w.slots = make([]slot, 1<<bits.Len(uint(max(w.size, 1)-1)))
 	}
@@ -75,13 +75,13 @@ func (w *window) take(seq uint32) (slot, bool) {
 }
 
 // expire frees the slots that are due and returns what they held.
-func (w *window) expire(now time.Time) []slot {
+func (w *window) expire(now time.Duration) []slot {
 	if w.used == 0 {
 		return nil
 	}
 	var out []slot
 	for i := range w.slots {
-		if p := &w.slots[i]; p.seq != 0 && !now.Before(p.due) {
+		if p := &w.slots[i]; p.seq != 0 && now >= p.due {
 			out = append(out, *p)
 			*p = slot{}
 			w.used--

@@ -1,6 +1,7 @@
 package pdu
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ type statusInfo struct {
 }
 
 func (s Status) info() *statusInfo {
-	i, ok := slices.BinarySearchFunc(statusTable[:], s, func(e statusInfo, s Status) int { return int(int64(e.code) - int64(s)) })
+	i, ok := slices.BinarySearchFunc(statusTable[:], s, func(e statusInfo, s Status) int { return cmp.Compare(e.code, s) })
 	if !ok {
 		return nil
 	}
@@ -84,6 +85,10 @@ func (s Status) Since() Version {
 // For returns the status to send to a peer of version v: the same one where
 // the peer knows it, else the nearest that it does.
 func (s Status) For(v Version) Status {
+	if s == StatusOK {
+		return s
+	}
+	v = v.Known()
 	e := s.info()
 	if e == nil || e.since <= v {
 		return s
