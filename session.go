@@ -74,6 +74,10 @@ type Session struct {
 
 	in inbound
 
+	// calls are those to be used again. They are not shared by sessions: a
+	// channel belongs to the bubble of testing/synctest that made it.
+	calls sync.Pool
+
 	// of the reader
 	dec       *pdu.Codec
 	resps     []response
@@ -227,8 +231,6 @@ type call struct {
 	err    error
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
 func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 	c.header, c.body, c.err = h, body, err
 	c.done <- struct{}{}
@@ -240,10 +242,13 @@ func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 // failure is a *RequestError. The end of ctx ends the wait, not the request:
 // its slot of the window stays taken until its response or its timeout.
 func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error) {
-	c := calls.Get().(*call)
+	c, _ := s.calls.Get().(*call)
+	if c == nil {
+		c = &call{done: make(chan struct{}, 1)}
+	}
 	seq, err := s.submit(ctx, req, c, true)
 	if err != nil {
-		calls.Put(c)
+		s.calls.Put(c)
 		return nil, err
 	}
 	if d := ctx.Done(); d != nil {
@@ -258,7 +263,7 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 	}
 	body, err := c.body, c.err
 	c.body, c.err = nil, nil
-	calls.Put(c)
+	s.calls.Put(c)
 	return body, err
 }
 

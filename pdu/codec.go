@@ -150,9 +150,10 @@ func (c *Codec) Append(dst []byte, h Header, body Body) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	c.dropped = 0
 	if body != nil {
 		c.mode, c.buf, c.header, c.err = modeEncode, dst, h, nil
-		c.ordinal, c.nextRule, c.dropped = 0, -1, 0
+		c.ordinal, c.nextRule = 0, -1
 		if c.version < V50 {
 			c.startRules()
 		}
@@ -562,6 +563,9 @@ func (c *Codec) Address(name string, p *Address, max int, status Status) {
 		c.ordinal += 2
 	default:
 		n := addressNames(name)
+		if status == 0 { // no response to refuse it in
+			n.tonStatus, n.npiStatus = 0, 0
+		}
 		U8(c, n.ton, &p.TON, n.tonStatus)
 		U8(c, n.npi, &p.NPI, n.npiStatus)
 	}

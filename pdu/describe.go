@@ -145,13 +145,20 @@ func describe(fields []field) []FieldInfo {
 
 // Fill sets every field of a body to a random value that the field can hold,
 // for property tests. The TLVs are ones that the registry knows, of lengths
-// that their forms allow, and unknown ones.
+// that their forms allow, and unknown ones. b should be empty before.
 func (r *Registry) Fill(rnd *rand.Rand, b Body) {
 	if u, ok := b.(*Unknown); ok {
 		u.Raw = randomOctets(rnd, rnd.IntN(64))
 		return
 	}
 	visit(b, &filler{rnd: rnd, reg: r})
+	if m, ok := b.(*SubmitMulti); ok {
+		for i := range m.Dests { // as decoding has it: never 0
+			if m.Dests[i].Flag == 0 {
+				m.Dests[i].Flag = DestAddress
+			}
+		}
+	}
 }
 
 type filler struct {
@@ -205,24 +212,28 @@ func (f *filler) tlvs(c *Codec, _ tlv.List) tlv.List {
 			l.Add(tlv.Tag(0x3F00+f.rnd.IntN(0x100)), randomOctets(f.rnd, f.rnd.IntN(40)))
 			continue
 		}
-		l = append(l, f.option(defs[f.rnd.IntN(len(defs))]))
+		l = f.add(l, defs[f.rnd.IntN(len(defs))])
 	}
 	body, _ := Standard().New(c.header.Command)
 	switch body.(type) {
 	case *BroadcastSM, *QueryBroadcastSMResp:
 		for _, d := range []tlv.Definer{TLVBroadcastAreaIdentifier, TLVBroadcastContentType, TLVBroadcastFrequency,
 			TLVBroadcastRepNum, TLVMessageState, TLVBroadcastAreaSuccess} {
-			l = append(l, f.option(d.Definition()))
+			l = f.add(l, d.Definition())
 		}
 	}
 	return l
 }
 
-func (f *filler) option(d *tlv.Definition) tlv.Option {
-	for {
-		o := tlv.Option{Tag: d.Tag, Value: randomOctets(f.rnd, d.Min+f.rnd.IntN(min(d.Max-d.Min, 300)+1))}
-		if d.Check(o.Value) == nil {
-			return o
+// add appends an option with a random value, or none if the form takes hardly
+// any random octets.
+func (f *filler) add(l tlv.List, d *tlv.Definition) tlv.List {
+	for range 1000 {
+		value := randomOctets(f.rnd, d.Min+f.rnd.IntN(min(d.Max-d.Min, 300)+1))
+		if d.Check(value) == nil {
+			l.Add(d.Tag, value)
+			break
 		}
 	}
+	return l
 }

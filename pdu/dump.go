@@ -60,10 +60,8 @@ func (c *Codec) tlvValue(o tlv.Option) string {
 				return strconv.Quote(v)
 			case struct{}:
 				return ""
-			case fmt.Stringer:
-				return v.String()
-			default:
-				return fmt.Sprintf("%+v", v)
+			default: // a String method is used, and its octets are a peer's
+				return printable(fmt.Appendf(nil, "%+v", v))
 			}
 		}
 	}
@@ -83,8 +81,9 @@ func printable(b []byte) string {
 
 // AppendDump appends a dump of the octets of a PDU for people to read: a line a
 // field, with its place, its octets and its meaning. Whatever the octets are,
-// all of them are shown, but for the password of a bind or outbind, of which
-// neither octets nor length can be told.
+// all of them are shown, but for those of the field called password, and for all
+// that follows the header of a bind or outbind in which no password can be told
+// from the rest.
 func (r *Registry) AppendDump(dst []byte, frame []byte) []byte {
 	h, length, err := ParseHeader(frame)
 	if err != nil {

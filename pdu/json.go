@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -229,12 +231,16 @@ type jsonPDU struct {
 // ParseJSON returns the octets of a PDU that AppendJSON wrote, or that was
 // written by hand in the same form: fields that are left out are zero or empty,
 // command may stand for command_id, name for tag, and lengths, counts, decoded
-// and text are ignored. raw, when there, is what is returned.
+// and text are ignored. raw, when there, is what is returned. The error is a
+// *JSONError, or an *EncodeError for a value that the PDU cannot hold.
 func (r *Registry) ParseJSON(data []byte) ([]byte, error) {
 	var p jsonPDU
 	if err := json.Unmarshal(data, &p); err != nil {
 		var t *json.UnmarshalTypeError
-		if errors.As(err, &t) && t.Field != "" {
+		if errors.As(err, &t) {
+			if t.Field == "" {
+				return nil, &JSONError{"PDU", "an object is required"}
+			}
 			return nil, &JSONError{t.Field, fmt.Sprintf("a %s does not fit there", t.Value)}
 		}
 		return nil, &JSONError{"PDU", strings.TrimPrefix(err.Error(), "json: ")}
@@ -272,14 +278,12 @@ func (r *Registry) ParseJSON(data []byte) ([]byte, error) {
 		case t.Tag != nil:
 			o.Tag = tlv.Tag(*t.Tag)
 		case t.Name != "":
-			for _, d := range r.tlvs {
-				if d.Name == t.Name {
-					o.Tag, ok = d.Tag, true
-				}
-			}
-			if o.Tag == 0 {
+			defs := r.TLVs()
+			j := slices.IndexFunc(defs, func(d *tlv.Definition) bool { return d.Name == t.Name })
+			if j < 0 {
 				return nil, &JSONError{member + ".name", fmt.Sprintf("%q is no TLV that the registry knows", t.Name)}
 			}
+			o.Tag = defs[j].Tag
 		default:
 			return nil, &JSONError{member, "a TLV has a tag or a name"}
 		}
@@ -309,16 +313,16 @@ func (r *Registry) ParseJSON(data []byte) ([]byte, error) {
 	c := NewCodec(r, V50)
 	c.mode, c.slow, c.header = modeVisit, rd, h
 	body.Fields(c)
-	if rd.err != nil {
-		return nil, rd.err
-	}
+	rd.leftovers()
 	if c.err != nil {
 		return nil, c.err
+	}
+	if rd.err != nil {
+		return nil, rd.err
 	}
 	if len(rd.options) > 0 && !rd.tookTLVs {
 		return nil, &JSONError{"tlvs", fmt.Sprintf("%s has none", r.Name(h.Command))}
 	}
-	c.reg, c.lenient = r, ReportOnly
 	return c.Append(nil, h, body)
 }
 
@@ -343,11 +347,19 @@ func (r *jsonReader) get(name string, v any, want string) bool {
 	if !ok || r.err != nil {
 		return false
 	}
+	delete(l.members, name)
 	if err := json.Unmarshal(raw, v); err != nil {
 		r.fail(name, fmt.Sprintf("%s: %s is required", clip(string(raw)), want))
 		return false
 	}
 	return true
+}
+
+// leftovers refuses members of the level at hand that no field has asked for.
+func (r *jsonReader) leftovers() {
+	if m := r.top().members; len(m) > 0 {
+		r.fail(slices.Min(slices.Collect(maps.Keys(m))), "there is no such field")
+	}
 }
 
 func clip(s string) string {
@@ -366,6 +378,9 @@ func (r *jsonReader) fail(name, reason string) {
 func (r *jsonReader) uint(f field, v uint64) uint64 {
 	var n uint64
 	if !r.get(f.name, &n, fmt.Sprintf("an integer of %d octets", f.size)) {
+		if _, list := r.top().members["dl_name"]; list && f.name == "dest_flag" {
+			return uint64(DestList)
+		}
 		return v
 	}
 	if n>>(8*f.size) != 0 {
@@ -388,6 +403,7 @@ func (r *jsonReader) str(f field, v string) string {
 
 func (r *jsonReader) octets(f field, v []byte) []byte {
 	var s string
+	delete(r.top().members, f.length)
 	if !r.get(f.name, &s, "a string of hexadecimal digits") {
 		return v
 	}
@@ -400,12 +416,14 @@ func (r *jsonReader) octets(f field, v []byte) []byte {
 
 func (r *jsonReader) list(f field, _ int) int {
 	var l []map[string]json.RawMessage
+	delete(r.top().members, f.length)
 	r.get(f.name, &l, "an array of objects")
 	r.stack = append(r.stack, jsonLevel{path: r.top().path + "." + f.name, list: l})
 	return len(l)
 }
 
 func (r *jsonReader) element(i int) {
+	r.leftovers()
 	l := r.top()
 	l.members = l.list[i]
 	if j := strings.LastIndexByte(l.path, '['); j >= 0 && strings.HasSuffix(l.path, "]") {
@@ -414,7 +432,10 @@ func (r *jsonReader) element(i int) {
 	l.path += fmt.Sprintf("[%d]", i)
 }
 
-func (r *jsonReader) endList() { r.stack = r.stack[:len(r.stack)-1] }
+func (r *jsonReader) endList() {
+	r.leftovers()
+	r.stack = r.stack[:len(r.stack)-1]
+}
 
 func (r *jsonReader) tlvs(_ *Codec, l tlv.List) tlv.List {
 	r.tookTLVs = true

@@ -110,12 +110,15 @@ func (r *Registry) register(c *command) {
 	if old := r.command(c.id); old != nil {
 		panic(fmt.Sprintf("pdu: command 0x%08X is %s already", uint32(c.id), old.name))
 	}
+	if id, ok := r.Lookup(c.name); ok {
+		panic(fmt.Sprintf("pdu: %s is the name of command 0x%08X already", c.name, uint32(id)))
+	}
 	c.bare = isBare(c.new())
 	r.set(c)
 }
 
 // Register adds a request and its response under name and name_resp. The
-// response has the id of the request with bit 31 set. A command that is
+// response has the id of the request with bit 31 set. An id or a name that is
 // registered already, or an id with bit 31 set, is a mistake of the program and
 // panics.
 func Register[Req, Resp any, PReq interface {
@@ -134,12 +137,16 @@ func Register[Req, Resp any, PReq interface {
 }
 
 // RegisterNotice adds a PDU that has no response, as alert_notification and
-// outbind are.
+// outbind are. It panics as Register does.
 func RegisterNotice[Notice any, P interface {
 	*Notice
 	Body
 }](r *Registry, name string) {
-	r.register(&command{id: P(nil).Command(), name: name, new: func() Body { return P(new(Notice)) }, notice: true, optional: true})
+	id := P(nil).Command()
+	if id.IsResponse() {
+		panic(fmt.Sprintf("pdu: %s has command_id 0x%08X: bit 31 is for responses", name, uint32(id)))
+	}
+	r.register(&command{id: id, name: name, new: func() Body { return P(new(Notice)) }, notice: true, optional: true})
 }
 
 // DefineTLV makes the name and the form of a TLV known, so that it is checked

@@ -43,6 +43,7 @@ var rules = []rule{
 	{V50, []CommandID{IDDeliverSM}, "sm_default_msg_id", 0, 0, nil, "must be 0 before v5.0"},
 	{V50, []CommandID{IDDeliverSM}, "schedule_delivery_time", 0, 0, nil, "must be empty before v5.0"},
 	{V50, []CommandID{IDDeliverSM}, "validity_period", 0, 0, nil, "must be empty before v5.0"},
+	{V50, []CommandID{IDQuerySMResp}, "message_state", 1, 8, nil, "scheduled and skipped are new in v5.0"},
 
 	{V34, []CommandID{IDSubmitSM, IDSubmitMulti, IDDeliverSM}, "priority_flag", 0, 1, nil, "0 or 1 in v3.3"},
 	{V34, registered, "registered_delivery", 0, 1, nil, "0 or 1 in v3.3"},

@@ -1,9 +1,12 @@
 package sms
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/godwit-sms/smpp/coding"
 	"github.com/godwit-sms/smpp/pdu"
@@ -152,8 +155,8 @@ type Estimate struct {
 	UnitsPerPart int // room in each part
 	UnitsLeft    int // room left in the last part
 
-	// Forcing are the characters that the cheapest allowed character set, the first of those that take the least for
-	// each character, does not have, and which so force the use of another. Each stands once, in the order of the text.
+	// Forcing are the characters that forced the use of a costlier character set: those that the cheapest allowed one, a
+	// GSM alphabet if there is one, does not have. Each stands once, in the order of the text.
 	Forcing []rune
 }
 
@@ -203,29 +206,19 @@ func (p Profile) cheapest(o *Options) coding.Charset {
 
 // missing returns the characters of text that cs does not have.
 func missing(cs coding.Charset, text string) (list []rune) {
-	var seen map[rune]bool
-	for text != "" {
-		n := coding.Cut(cs, text, len(text)*4+4)
-		text = text[n:]
-		for i, r := range text {
-			if i > 0 {
-				text = text[i:]
-				break
-			}
-			if !seen[r] {
-				if seen == nil {
-					seen = make(map[rune]bool)
-				}
-				seen[r] = true
-				list = append(list, r)
-			}
-			if len(string(r)) >= len(text) {
-				text = ""
-				break
-			}
+	seen := make(map[rune]bool)
+	for {
+		text = text[coding.Cut(cs, text, math.MaxInt):]
+		if text == "" {
+			return list
 		}
+		r, size := utf8.DecodeRuneInString(text)
+		if !seen[r] {
+			seen[r] = true
+			list = append(list, r)
+		}
+		text = text[size:]
 	}
-	return list
 }
 
 // userDataOctets is what GSM carries in one message, headers included.
@@ -249,6 +242,7 @@ func capacity(cs coding.Charset, header int) int {
 // A layout is how a text becomes messages.
 type layout struct {
 	cs     coding.Charset
+	octets bool // the text is octets, to be sent as they are
 	dc     pdu.DataCoding
 	header UDH // of each part, without the element for the parts
 	method Method
@@ -258,12 +252,10 @@ type layout struct {
 	limit  int // octets that a part has room for
 }
 
-var noOptions Options // for nil; never written to
-
 // check returns the options, never nil.
 func (o *Options) check() (*Options, error) {
 	if o == nil {
-		return &noOptions, nil
+		return new(Options), nil
 	}
 	switch {
 	case o.Method > ByPayload:
@@ -326,8 +318,8 @@ func (p Profile) plan(text string, dc pdu.DataCoding, o *Options) (*layout, erro
 		charsets = pair[:]
 	}
 	var best *layout
-	var first error
-	for i, cs := range charsets {
+	var reason error
+	for _, cs := range charsets {
 		cs = orGSM7(cs)
 		if best != nil && cs == coding.UTF16 && len(best.header) == len(o.Header) {
 			if _, ok := best.cs.(coding.GSM); ok {
@@ -336,8 +328,11 @@ func (p Profile) plan(text string, dc pdu.DataCoding, o *Options) (*layout, erro
 		}
 		l, err := p.try(cs, text, o)
 		if err != nil {
-			if first == nil || i == len(charsets)-1 {
-				first = err // the last one is the widest as a rule, and its reason the best
+			// A text that is too long says more than one that has other characters, and of these the last character set
+			// is the widest as a rule.
+			var missing *coding.EncodeError
+			if reason == nil || errors.As(reason, &missing) {
+				reason = err
 			}
 			continue
 		}
@@ -346,7 +341,7 @@ func (p Profile) plan(text string, dc pdu.DataCoding, o *Options) (*layout, erro
 		}
 	}
 	if best == nil {
-		return nil, first
+		return nil, reason
 	}
 	return best, nil
 }
@@ -411,7 +406,7 @@ func lay(l *layout, text string, o *Options) (*layout, error) {
 	if l.method == BySAR {
 		l.limit = capacity(l.cs, 7) // the header that the message center makes of the TLVs
 	}
-	for rest := text; rest != ""; l.parts++ {
+	for rest := text; rest != "" || l.limit < 0; l.parts++ {
 		units, n := l.cut(rest)
 		if n == 0 {
 			return nil, &Error{Field: "user data header", Value: fmt.Sprintf("of %d octets", l.partHeader()),
@@ -439,7 +434,7 @@ func checkPayload(octets int) error {
 
 // measure sets units. All of the text must be in the character set.
 func (l *layout) measure(text string) error {
-	if l.isOctets() {
+	if l.octets {
 		l.units = len(text)
 		return nil
 	}
@@ -457,22 +452,12 @@ func (l *layout) cut(text string) (units, n int) {
 	if l.limit < 0 {
 		return 0, 0
 	}
-	if l.isOctets() {
+	if l.octets {
 		n = min(len(text), l.limit)
 		return n, n
 	}
 	return l.cs.Units(text, l.limit)
 }
-
-// isOctets reports whether the text is octets to be sent as they are.
-func (l *layout) isOctets() bool { return l.cs == raw }
-
-// raw stands for octets that have no character set.
-var raw coding.Charset = rawOctets{coding.Binary}
-
-type rawOctets struct{ coding.Charset }
-
-func (rawOctets) AppendEncode(dst []byte, octets string) ([]byte, error) { return append(dst, octets...), nil }
 
 // partHeader returns the octets of the header of a part of several.
 func (l *layout) partHeader() int {
@@ -501,7 +486,7 @@ func (p Profile) planBinary(octets []byte, dc pdu.DataCoding, o *Options) (*layo
 		return nil, &Error{Field: "data_coding of the template", Value: fmt.Sprintf("%#02x", uint8(dc)),
 			Rule: "one for octets, such as 4; this one announces text in " + cs.String()}
 	}
-	return lay(&layout{cs: raw, dc: dc, header: o.Header}, string(octets), o)
+	return lay(&layout{cs: coding.Binary, octets: true, dc: dc, header: o.Header}, string(octets), o)
 }
 
 // append appends the user data of the next part to dst and returns what is left of text.
@@ -516,6 +501,9 @@ func (l *layout) append(dst []byte, text string, reference uint16, index int) (_
 		if err != nil {
 			return dst, text, err
 		}
+	}
+	if l.octets {
+		return append(dst, text[:n]...), text[n:], nil
 	}
 	dst, err = l.cs.AppendEncode(dst, text[:n])
 	if err != nil {

@@ -1,7 +1,9 @@
 package sms
 
 import (
+	"bytes"
 	"container/list"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +27,8 @@ type Joiner struct {
 	// MaxMessages is the most messages that may be incomplete at a time; 0 means 10,000. The oldest gives way.
 	MaxMessages int
 
-	// MaxOctets is the most octets of user data that are kept at a time; 0 means 16 MiB. The oldest messages give way.
+	// MaxOctets is the most octets that the parts kept may take at a time, 256 for each part beside its user data; 0 means
+	// 16 MiB. The oldest messages give way.
 	MaxOctets int
 
 	// Lost, if set, is called with each message that is given up: the parts that came in order, their text, and the
@@ -51,10 +54,25 @@ type joinKey struct {
 type partial struct {
 	key    joinKey
 	since  time.Time
-	parts  []Data // by index, from 0; Raw is nil for what is missing
-	have   []bool
-	count  int
-	octets int
+	parts  []Data // as they came
+	octets int    // of memory, about
+}
+
+// partOverhead is about what a part takes in memory beside its octets.
+const partOverhead = 256
+
+// part returns the part with the index, nil if it is missing.
+func (p *partial) part(index uint8) *Data {
+	for i := range p.parts {
+		if p.parts[i].Concat.Index == index {
+			return &p.parts[i]
+		}
+	}
+	return nil
+}
+
+func (p *partial) sort() {
+	slices.SortFunc(p.parts, func(a, b Data) int { return int(a.Concat.Index) - int(b.Concat.Index) })
 }
 
 // Add takes a PDU that came at the time now and returns the message that it completes. A message in one piece is complete
@@ -82,35 +100,37 @@ func (j *Joiner) Add(now time.Time, b pdu.Body) (m *Message, ok bool) {
 	if done == nil {
 		return nil, false
 	}
+	done.sort()
 	whole := j.Profile.message(done.key.source, done.key.dest, done.parts)
 	return &whole, true
 }
 
 // add keeps a part and returns the message if that was the last one missing.
 func (j *Joiner) add(now time.Time, k joinKey, d Data, lost *[]*partial) *partial {
-	i := int(d.Concat.Index) - 1
 	e := j.waiting[k]
-	if e != nil && e.Value.(*partial).have[i] {
-		if old := &e.Value.(*partial).parts[i]; old.DataCoding == d.DataCoding && string(old.Raw) == string(d.Raw) {
-			return nil
+	if e != nil {
+		if old := e.Value.(*partial).part(d.Concat.Index); old != nil {
+			if old.DataCoding == d.DataCoding && bytes.Equal(old.Raw, d.Raw) {
+				return nil
+			}
+			*lost = append(*lost, j.remove(e))
+			e = nil
 		}
-		*lost = append(*lost, j.remove(e))
-		e = nil
 	}
 	if e == nil {
 		k.source.Addr, k.dest.Addr = strings.Clone(k.source.Addr), strings.Clone(k.dest.Addr) // they alias the PDU
 		if j.waiting == nil {
 			j.waiting = make(map[joinKey]*list.Element)
 		}
-		e = j.order.PushBack(&partial{key: k, since: now, parts: make([]Data, k.total), have: make([]bool, k.total)})
+		e = j.order.PushBack(&partial{key: k, since: now, octets: len(k.others)})
+		j.octets += len(k.others)
 		j.waiting[k] = e
 	}
 	p := e.Value.(*partial)
-	p.parts[i], p.have[i] = d.clone(), true
-	p.count++
-	p.octets += len(d.Raw)
-	j.octets += len(d.Raw)
-	if p.count == len(p.parts) {
+	p.parts = append(p.parts, d.clone())
+	p.octets += len(d.Raw) + partOverhead
+	j.octets += len(d.Raw) + partOverhead
+	if len(p.parts) == int(k.total) {
 		return j.remove(e)
 	}
 	mostMessages, mostOctets := j.MaxMessages, j.MaxOctets
@@ -165,16 +185,14 @@ func (j *Joiner) report(lost []*partial) {
 		return
 	}
 	for _, p := range lost {
-		var parts []Data
-		var missing []uint8
-		for i, have := range p.have {
-			if have {
-				parts = append(parts, p.parts[i])
-			} else {
-				missing = append(missing, uint8(i+1))
+		var missing []int
+		for i := range int(p.key.total) {
+			if p.part(uint8(i+1)) == nil {
+				missing = append(missing, i+1)
 			}
 		}
-		m := j.Profile.message(p.key.source, p.key.dest, parts)
+		p.sort()
+		m := j.Profile.message(p.key.source, p.key.dest, p.parts)
 		m.Missing = missing
 		j.Lost(&m)
 	}

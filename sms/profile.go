@@ -80,7 +80,7 @@ type Message struct {
 	Parts []Data
 
 	// Missing holds the numbers of the parts that never came. It is empty but for a message that a Joiner gave up.
-	Missing []uint8
+	Missing []int
 }
 
 // Header returns the user data header of the first part, nil if there is none.
@@ -157,7 +157,13 @@ func (p Profile) join(parts []Data) string {
 	return string(text)
 }
 
-func (p Profile) alphabet() coding.Charset { return orGSM7(p.Alphabet) }
+// alphabet returns the character set behind data_coding 0.
+func (p Profile) alphabet() coding.Charset {
+	if cs, ok := p.Charsets[0]; ok {
+		return orGSM7(cs)
+	}
+	return orGSM7(p.Alphabet)
+}
 
 func (p Profile) zone() *time.Location {
 	if p.Zone == nil {

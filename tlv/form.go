@@ -84,8 +84,8 @@ func CStringOf[T ~string](min, max int) Form[T] {
 			if i := strings.IndexByte(string(v), 0); i >= 0 {
 				return dst, &Error{Fault: FaultValue, Value: strconv.Quote(string(v)), Rule: "a C-octet string has no NUL inside"}
 			}
-			if n := len(v) + 1; n < min {
-				return dst, &Error{Fault: FaultLength, Length: n, Rule: fmt.Sprintf("at least %d octets with the NUL", min)}
+			if n := len(v) + 1; n < min || n > max {
+				return dst, &Error{Fault: FaultLength, Length: n, Rule: fmt.Sprintf("%d to %d octets with the NUL are allowed", min, max)}
 			}
 			return append(append(dst, v...), 0), nil
 		},

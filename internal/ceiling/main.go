@@ -21,6 +21,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -172,6 +173,7 @@ func (g *gatherer) add(frame []byte) {
 
 func (g *gatherer) write(c net.Conn) {
 	for range g.wake {
+		runtime.Gosched() // let others add to the batch
 		for {
 			g.mu.Lock()
 			b := g.out

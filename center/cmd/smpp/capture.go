@@ -42,6 +42,7 @@ func captureKind(magic []byte) captureFormat {
 const (
 	gapPatience = 30 * time.Second // of the capture, that lost octets are waited for
 	flushEvery  = 1024             // packets
+	mostUnknown = 32 << 10         // octets of a direction without a PDU, before it is taken for something else
 	mostWaiting = 1024             // pages of about 2 KiB behind a gap of a stream
 )
 
@@ -92,7 +93,7 @@ func (d *decoder) capture(ctx context.Context, r io.Reader, kind captureFormat) 
 			}
 			if !tcpSeen && len(unreadable) > 0 {
 				for t := range unreadable {
-					return fmt.Errorf("link type %v (%d) is not supported", t, t)
+					return fmt.Errorf("link type %d is not supported", t)
 				}
 			}
 			return nil
@@ -100,7 +101,7 @@ func (d *decoder) capture(ctx context.Context, r io.Reader, kind captureFormat) 
 		t := link(ci)
 		flow, tcp, ok := findTCP(octets, t)
 		if !ok {
-			if t.LayerType() == gopacket.LayerTypeZero {
+			if int(t) >= len(layers.LinkTypeMetadata) || layers.LinkTypeMetadata[t].DecodeWith == nil {
 				unreadable[t] = true
 			}
 			continue
@@ -143,7 +144,7 @@ type capture struct{ decoder *decoder }
 
 // wanted reports whether a port is one of --port, or any will do.
 func (c *capture) wanted(port uint16) bool {
-	return len(c.decoder.ports) == 0 || slices.Contains(c.decoder.ports, uint(port))
+	return len(c.decoder.ports) == 0 || slices.Contains(c.decoder.ports, int(port))
 }
 
 // New implements reassembly.StreamFactory.
@@ -300,12 +301,12 @@ func (h *half) parse(print func(n int, kind pieceKind, reason string)) {
 			if n > 0 {
 				print(n, stray, h.whyStray())
 			}
+		case s.carries == unknown && len(h.buf) > mostUnknown:
+			s.carries = otherTraffic
 		case len(h.buf) <= 2*pdu.DefaultMaxLen:
 			return
-		case s.carries == smppTraffic:
-			print(pdu.DefaultMaxLen, stray, h.whyStray())
 		default:
-			s.carries = otherTraffic
+			print(pdu.DefaultMaxLen, stray, h.whyStray())
 		}
 	}
 }

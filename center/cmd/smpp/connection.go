@@ -168,7 +168,7 @@ func (f *connectionFlags) parseTLS(c *connection, secure bool) error {
 func (c *connection) parseURL(s string) (secure bool, err error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return false, errors.New("smpp://id:password@host:port is required, with % forms for special characters in id and password (%40 for @, %3A for :, %2F for /, %25 for %)")
+		return false, errors.New(urlForm + " is required, with % forms for special characters in id and password (%40 for @, %3A for :, %2F for /, %25 for %)")
 	}
 	port := defaultPort
 	switch u.Scheme {
@@ -179,13 +179,13 @@ func (c *connection) parseURL(s string) (secure bool, err error) {
 		return false, errors.New("smpp:// or ssmpp:// is required at its start")
 	}
 	if u.User.Username() == "" {
-		return false, errors.New("no system_id in it: smpp://id:password@host:port is required")
+		return false, errors.New("no system_id in it: " + urlForm + " is required")
 	}
 	if u.Hostname() == "" {
-		return false, errors.New("no host in it: smpp://id:password@host:port is required")
+		return false, errors.New("no host in it: " + urlForm + " is required")
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return false, errors.New("nothing can follow the port: smpp://id:password@host:port is required, with % forms for special characters in id and password")
+		return false, errors.New("nothing can follow the port: " + urlForm + " is required, with % forms for special characters in id and password")
 	}
 	c.Host, c.Port, c.SystemID = u.Hostname(), u.Port(), u.User.Username()
 	if c.Port == "" {

@@ -56,7 +56,7 @@ Exit status: 0 if a well-formed PDU was found, 1 if none was.`,
 				return usagef("--format %q: auto, hex, raw or capture is required", format)
 			}
 			for _, p := range d.ports {
-				if p == 0 || p > 65535 {
+				if p < 1 || p > 65535 {
 					return usagef("--port %d: 1 to 65535 is required", p)
 				}
 			}
@@ -74,8 +74,8 @@ Exit status: 0 if a well-formed PDU was found, 1 if none was.`,
 	flags.StringArrayVarP(&files, "file", "f", nil, "read `file`, - for standard input; can be repeated")
 	flags.BoolVar(&d.json, "json", false, "print a JSON object for each PDU, one a line")
 	flags.StringVar(&format, "format", "auto", "what the input is: auto, hex, raw or capture (`form`)")
-	flags.UintSliceVar(&d.ports, "port", nil, "of a capture, read this TCP `port` only, whatever it carries; can be repeated")
-	oneOff(flags, "file", "format")
+	flags.IntSliceVar(&d.ports, "port", nil, "of a capture, read this TCP `port` only, whatever it carries; can be repeated")
+	oneOff(flags, "file", "format", "port")
 	completeFlag(cmd, "format", "auto", "hex", "raw", "capture")
 	return cmd
 }
@@ -86,7 +86,7 @@ type decoder struct {
 	cmd   *cobra.Command
 	reg   *pdu.Registry
 	json  bool
-	ports []uint
+	ports []int
 
 	out    *bufio.Writer
 	outErr error

@@ -20,7 +20,8 @@ import (
 const defaultsHelp = `Defaults: a flag that is not given is looked up in the environment and then in a
 profile. --url is SMPP_URL, --tls-ca is SMPP_TLS_CA and so on, --smpp-version
 is SMPP_VERSION; --profile is SMPP_PROFILE and --config is SMPP_CONFIG. A
-profile is a section of a YAML file, ` + defaultConfigHint + `
+profile is a section of a YAML file,
+` + defaultConfigHint + `
 unless --config names another; its keys are the names of the flags:
 
   profiles:
@@ -34,7 +35,7 @@ unless --config names another; its keys are the names of the flags:
 The profile called default is used when no other is named. Keep the file to
 yourself (chmod 600): it holds passwords.`
 
-const defaultConfigHint = "smpp/config.yaml in $XDG_CONFIG_HOME or ~/.config"
+const defaultConfigHint = "smpp/config.yaml in $XDG_CONFIG_HOME, ~/.config or %AppData%"
 
 // environmentName returns the variable that holds the default of a flag.
 func environmentName(flag string) string {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,14 +34,22 @@ func main() {
 // and returns the exit status. Cancelling ctx is an interrupt.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
-	root := newRoot(a)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if args == nil {
-		root.SetArgs([]string{}) // nil would make cobra read os.Args
-	}
+	return a.execute(ctx, newRoot(a), args)
+}
+
+func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) int {
+	eachCommand(root, func(c *cobra.Command) {
+		if inner := c.RunE; inner != nil && c != root {
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				a.started = true
+				return inner(cmd, args)
+			}
+		}
+	})
+	root.SetArgs(append([]string{}, args...)) // never nil, which would make cobra read os.Args
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
@@ -56,16 +63,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	wrong := errors.As(err, &usage) || !a.started
 	line := cmd.CommandPath() + ": " + oneLine(err)
 	if wrong {
-		line += fmt.Sprintf(" (see %q)", cmp.Or(helpFor(cmd), "smpp --help"))
+		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")
 	}
-	fmt.Fprintln(stderr, line)
+	_, _ = fmt.Fprintln(a.stderr, line)
 	if wrong {
 		return exitUsage
 	}
 	return exitFailed
 }
-
-func helpFor(cmd *cobra.Command) string { return cmd.CommandPath() + " --help" }
 
 // An app is what the subcommands share: one run of the program.
 type app struct {
@@ -78,7 +83,7 @@ type app struct {
 
 // warn writes a line to standard error that does not change the exit status.
 func (a *app) warn(cmd *cobra.Command, format string, args ...any) {
-	fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), oneLine(fmt.Errorf(format, args...)))
+	_, _ = fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), oneLine(fmt.Errorf(format, args...)))
 }
 
 // newRoot returns the command with all its subcommands.
@@ -118,6 +123,10 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 	root.PersistentFlags().StringVar(&a.profile, "profile", "", "`name` of the profile that defaults are read from (default \"default\", if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
+		sendCommand(a),
+		receiveCommand(a),
+		pingCommand(a),
+		benchCommand(a),
 		decodeCommand(a),
 		encodeCommand(a),
 		completionCommand(a),
@@ -131,14 +140,6 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 	}
 	complete(root, "profile", a.completeProfile)
 	complete(root, "config", completeExtensions("yaml", "yml"))
-	eachCommand(root, func(c *cobra.Command) {
-		if inner := c.RunE; inner != nil && c != root {
-			c.RunE = func(cmd *cobra.Command, args []string) error {
-				a.started = true
-				return inner(cmd, args)
-			}
-		}
-	})
 	return root
 }
 
@@ -208,7 +209,14 @@ func oneLine(err error) string {
 
 var urlPassword = regexp.MustCompile(`(?i)(s?smpp://[^:/?#\s]*):[^\s]*@`)
 
-func redact(s string) string { return urlPassword.ReplaceAllString(s, "$1:xxxxx@") }
+func redact(s string) string {
+	const placeholder = "\x00"
+	s = strings.ReplaceAll(s, urlForm, placeholder)
+	return strings.ReplaceAll(urlPassword.ReplaceAllString(s, "$1:xxxxx@"), placeholder, urlForm)
+}
+
+// urlForm stands in messages for what a URL has to look like.
+const urlForm = "smpp://id:password@host:port"
 
 // completeFlag completes the values of a flag from a fixed list.
 func completeFlag(cmd *cobra.Command, flag string, values ...string) {

@@ -28,8 +28,9 @@ const (
 
 // Options says what to send. The zero value of a field is its default.
 type Options struct {
-	URL      string
-	Config   *smpp.Config  // how to bind; its Window is set from Window
+	// Dial binds a session; the Window of the configuration is set.
+	Dial func(context.Context, smpp.Config) (*smpp.Session, error)
+
 	Messages int           // in all; zero: no limit but Duration
 	Duration time.Duration // zero: no limit but Messages
 	Conns    int           // sessions; zero: 1
@@ -96,11 +97,6 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 	if progress == nil {
 		progress = new(atomic.Int64)
 	}
-	var c smpp.Config
-	if o.Config != nil {
-		c = *o.Config
-	}
-	c.Window = o.Window
 	sessions := make([]*smpp.Session, o.Conns)
 	defer func() {
 		var wg sync.WaitGroup
@@ -112,7 +108,7 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 		wg.Wait()
 	}()
 	for i := range sessions {
-		s, err := smpp.Dial(ctx, o.URL, &c)
+		s, err := o.Dial(ctx, smpp.Config{Window: o.Window})
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,400 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/coding"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/sms"
+	"github.com/godwit-sms/smpp/tlv"
+	"github.com/spf13/cobra"
+)
+
+type sendFlags struct {
+	connection         *connectionFlags
+	to, from           addressFlags
+	receipt, json      bool
+	wait               time.Duration
+	dataCoding         int
+	charset            string
+	udh, binary        string
+	schedule, validity string
+	tlvs               []string
+	serviceType        string
+	priority, protocol uint8
+	method             string
+	flash              bool
+}
+
+func sendCommand(a *app) *cobra.Command {
+	f := &sendFlags{}
+	cmd := &cobra.Command{
+		Use:   "send --to NUMBER [--from ADDRESS] TEXT...",
+		Short: "Send a message and print its ids",
+		Long: `send binds, sends a message of any length in any script, and prints the
+message_id of each part. The text is what is left on the command line, or
+standard input when there is nothing, or "-". With --receipt it waits for the
+receipts and fails unless all parts were delivered.
+
+An address with letters is a name, one of up to six digits a short code, any
+other an international number; --to-ton and its sisters say otherwise.`,
+		Example: `  smpp send --to 491701234567 --from ACME --receipt "Your code is 4711"
+  smpp send --to 8080 --validity 2h --json < letter.txt
+  smpp send --url ssmpp://acme:secret@smsc.example.com --to 447700900123 --flash "Look up!"
+  smpp send --to 447700900123 --udh 0605040B8423F0 --binary 0106246170706C --tlv user_message_reference=00FF`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd, f, args) },
+	}
+	f.connection = addConnectionFlags(cmd, "transceiver")
+	fs := cmd.Flags()
+	fs.StringVar(&f.to.addr, "to", "", "destination `address`")
+	fs.StringVar(&f.from.addr, "from", "", "source `address`; the message center's default when left out")
+	fs.IntVar(&f.to.ton, "to-ton", -1, "type of number of --to (`0-255`)")
+	fs.IntVar(&f.to.npi, "to-npi", -1, "numbering plan of --to (`0-255`)")
+	fs.IntVar(&f.from.ton, "from-ton", -1, "type of number of --from (`0-255`)")
+	fs.IntVar(&f.from.npi, "from-npi", -1, "numbering plan of --from (`0-255`)")
+	fs.BoolVar(&f.receipt, "receipt", false, "ask for receipts and wait for them")
+	fs.DurationVar(&f.wait, "receipt-timeout", time.Minute, "longest wait for the receipts (`duration`)")
+	fs.BoolVar(&f.json, "json", false, "print JSON, an object a line")
+	fs.IntVar(&f.dataCoding, "data-coding", -1, "data_coding, when it is not to follow from the text (`0-255`)")
+	fs.StringVar(&f.charset, "charset", "", "gsm7, latin1, ascii or utf16 instead of the cheapest of gsm7 and utf16 (`name`)")
+	fs.StringVar(&f.udh, "udh", "", "user data header in `hex`, with its length octet")
+	fs.StringVar(&f.binary, "binary", "", "send these octets in `hex` instead of a text")
+	fs.StringVar(&f.schedule, "schedule", "", "when to deliver: a duration such as 90m, a time such as 2026-01-31T10:00:00Z, or the form of SMPP (`time`)")
+	fs.StringVar(&f.validity, "validity", "", "how long to try: as --schedule (`time`)")
+	fs.StringArrayVar(&f.tlvs, "tlv", nil, "add a TLV, `tag=hex`, with a name of SMPP or a number for the tag; may be given several times")
+	fs.StringVar(&f.serviceType, "service-type", "", "service_type, at most 5 octets (`text`)")
+	fs.Uint8Var(&f.priority, "priority", 0, "priority_flag (`0-4`)")
+	fs.Uint8Var(&f.protocol, "protocol-id", 0, "protocol_id (`0-255`)")
+	fs.StringVar(&f.method, "method", "udh", "how a long text is carried: udh, udh16, sar or payload (`method`)")
+	fs.BoolVar(&f.flash, "flash", false, "show the message at once and do not store it (class 0)")
+	completeFlag(cmd, "method", "udh", "udh16", "sar", "payload")
+	completeFlag(cmd, "charset", "gsm7", "latin1", "ascii", "utf16")
+	return cmd
+}
+
+// parts returns what is to be sent.
+func (f *sendFlags) parts(text string) ([]*pdu.SubmitSM, error) {
+	m := &pdu.SubmitSM{ServiceType: f.serviceType, PriorityFlag: f.priority, ProtocolID: f.protocol}
+	var err error
+	if f.to.addr == "" {
+		return nil, usagef("--to: a destination is required")
+	}
+	if m.Dest, err = f.to.parse("to", 20); err != nil {
+		return nil, err
+	}
+	if m.Source, err = f.from.parse("from", 20); err != nil {
+		return nil, err
+	}
+	if m.ScheduleDeliveryTime, err = smppTime(f.schedule); err != nil {
+		return nil, usagef("--schedule: %w", err)
+	}
+	if m.ValidityPeriod, err = smppTime(f.validity); err != nil {
+		return nil, usagef("--validity: %w", err)
+	}
+	if f.receipt {
+		m.RegisteredDelivery = pdu.FinalReceipt
+	}
+	for _, t := range f.tlvs {
+		o, err := parseTLV(t)
+		if err != nil {
+			return nil, usagef("--tlv %s: %w", t, err)
+		}
+		m.TLVs = append(m.TLVs, o)
+	}
+	o := new(sms.Options)
+	switch f.method {
+	case "udh":
+	case "udh16":
+		o.Method = sms.ByUDH16
+	case "sar":
+		o.Method = sms.BySAR
+	case "payload":
+		o.Method = sms.ByPayload
+	default:
+		return nil, usagef("--method %q: udh, udh16, sar or payload is required", f.method)
+	}
+	if f.udh != "" {
+		b, err := hex.DecodeString(f.udh)
+		if err != nil {
+			return nil, usagef("--udh: %w", err)
+		}
+		h, n, err := sms.ParseUDH(b)
+		if err != nil {
+			return nil, usagef("--udh: %w", err)
+		}
+		if n != len(b) {
+			return nil, usagef("--udh: %d octets after the header", len(b)-n)
+		}
+		o.Header = h
+	}
+	if f.flash {
+		o.Class = new(coding.ClassDisplay)
+	}
+	if f.dataCoding > 255 {
+		return nil, usagef("--data-coding %d: 0 to 255 are possible", f.dataCoding)
+	}
+	if f.dataCoding >= 0 {
+		m.DataCoding = pdu.DataCoding(f.dataCoding)
+	}
+	var profile sms.Profile
+	if f.binary != "" {
+		b, err := hex.DecodeString(f.binary)
+		if err != nil {
+			return nil, usagef("--binary: %w", err)
+		}
+		return wrong(profile.ComposeBinary(m, b, o))
+	}
+	switch f.charset {
+	case "":
+	case "gsm7":
+		o.Charsets = []coding.Charset{coding.GSM7}
+	case "latin1":
+		o.Charsets = []coding.Charset{coding.Latin1}
+	case "ascii":
+		o.Charsets = []coding.Charset{coding.ASCII}
+	case "utf16":
+		o.Charsets = []coding.Charset{coding.UTF16}
+	default:
+		return nil, usagef("--charset %q: gsm7, latin1, ascii or utf16 is required", f.charset)
+	}
+	return wrong(profile.Compose(m, text, o))
+}
+
+func wrong(parts []*pdu.SubmitSM, err error) ([]*pdu.SubmitSM, error) {
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return parts, nil
+}
+
+// smppTime reads a time of the command line.
+func smppTime(s string) (pdu.Time, error) {
+	if s == "" {
+		return "", nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return pdu.RelativeTime(d)
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return pdu.AbsoluteTime(t)
+	}
+	t := pdu.Time(s)
+	if err := t.Check(); err != nil {
+		return "", fmt.Errorf("%w; a duration such as 90m or a time such as 2026-01-31T10:00:00Z will do, too", err)
+	}
+	return t, nil
+}
+
+// parseTLV reads tag=hex.
+func parseTLV(s string) (o tlv.Option, err error) {
+	tag, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return o, errors.New("tag=hex is required")
+	}
+	found := false
+	for _, d := range pdu.Standard().TLVs() {
+		if d.Name == tag {
+			o.Tag, found = d.Tag, true
+		}
+	}
+	if !found {
+		n, err := strconv.ParseUint(tag, 0, 16)
+		if err != nil {
+			return o, fmt.Errorf("%q is neither a TLV of SMPP nor a number up to 0xFFFF", tag)
+		}
+		o.Tag = tlv.Tag(n)
+	}
+	o.Value, err = hex.DecodeString(value)
+	return o, err
+}
+
+// sendReport is what send --json prints.
+type sendReport struct {
+	Part       int        `json:"part"`
+	Parts      int        `json:"parts"`
+	MessageID  string     `json:"message_id,omitempty"`
+	Error      string     `json:"error,omitempty"`
+	Status     string     `json:"status,omitempty"`
+	State      string     `json:"state,omitempty"`
+	Stat       string     `json:"stat,omitempty"`
+	Err        string     `json:"err,omitempty"`
+	Done       *time.Time `json:"done,omitempty"`
+	DataCoding *uint8     `json:"data_coding,omitempty"`
+}
+
+func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
+	conn, err := f.connection.parse()
+	if err != nil {
+		return err
+	}
+	if f.receipt && conn.Bind == pdu.IDBindTransmitter {
+		return usagef("--receipt: a transmitter gets none; use --bind transceiver")
+	}
+	if conn.Bind == pdu.IDBindReceiver {
+		return usagef("--bind receiver: a receiver cannot send")
+	}
+	text := strings.Join(args, " ")
+	if f.binary == "" && (len(args) == 0 || text == "-") {
+		b, err := io.ReadAll(a.stdin)
+		if err != nil {
+			return fmt.Errorf("standard input: %w", err)
+		}
+		text = strings.TrimSuffix(string(b), "\n")
+	}
+	parts, err := f.parts(text)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	wanted := newReceipts()
+	s, err := conn.dial(ctx, smpp.Config{Window: 10, Handler: wanted})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+
+	ids := make([]string, len(parts))
+	failed := make([]error, len(parts))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, 10)
+	for i, m := range parts {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			resp, err := s.Submit(ctx, m)
+			if err != nil {
+				failed[i] = err
+				return
+			}
+			ids[i] = resp.MessageID
+		})
+	}
+	wg.Wait()
+	refused := 0
+	for i := range parts {
+		r := sendReport{Part: i + 1, Parts: len(parts), MessageID: ids[i], DataCoding: (*uint8)(&parts[i].DataCoding)}
+		if failed[i] != nil {
+			refused++
+			r.Error = oneLine(failed[i])
+			var resp *smpp.ResponseError
+			if errors.As(failed[i], &resp) {
+				r.Status = resp.Status.String()
+			}
+		}
+		a.reportPart(f, r)
+	}
+	if refused > 0 {
+		return fmt.Errorf("%d of %d parts not accepted: %w", refused, len(parts), errors.Join(failed...))
+	}
+	if !f.receipt {
+		return nil
+	}
+	return a.awaitReceipts(ctx, f, ids, wanted, s)
+}
+
+func (a *app) reportPart(f *sendFlags, r sendReport) {
+	if f.json {
+		b, err := json.Marshal(r)
+		if err == nil {
+			_, _ = fmt.Fprintf(a.stdout, "%s\n", b)
+		}
+		return
+	}
+	switch {
+	case r.Error != "":
+	case r.State != "":
+		line := r.MessageID + " " + r.State
+		if r.Err != "" && strings.Trim(r.Err, "0") != "" {
+			line += " (err " + r.Err + ")"
+		}
+		_, _ = fmt.Fprintln(a.stdout, line)
+	case r.Parts > 1:
+		_, _ = fmt.Fprintf(a.stdout, "%s (part %d of %d)\n", r.MessageID, r.Part, r.Parts)
+	default:
+		_, _ = fmt.Fprintln(a.stdout, r.MessageID)
+	}
+}
+
+// receipts collects the receipts that come, by message id; they may come before
+// the response to the submission.
+type receipts struct {
+	smpp.Handler
+	mu   sync.Mutex
+	got  map[string]*sms.Receipt
+	more chan struct{}
+}
+
+func newReceipts() *receipts {
+	r := &receipts{got: map[string]*sms.Receipt{}, more: make(chan struct{}, 1)}
+	mux := smpp.NewMux()
+	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, r.add(m) })
+	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, r.add(m) })
+	r.Handler = mux
+	return r
+}
+
+// add keeps a final receipt. What is no receipt is left to the message center:
+// this command is not the one to take messages.
+func (r *receipts) add(b pdu.Body) error {
+	receipt, ok := sms.Profile{}.ReadReceipt(b)
+	if !ok {
+		return pdu.StatusTemporaryAppError
+	}
+	if receipt.Final() {
+		r.mu.Lock()
+		r.got[strings.Clone(receipt.ID)] = receipt
+		r.mu.Unlock()
+		select {
+		case r.more <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (r *receipts) take(id string) *sms.Receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got[id]
+}
+
+func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, wanted *receipts, s *smpp.Session) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.wait, fmt.Errorf("no receipt within %v (--receipt-timeout)", f.wait))
+	defer cancel()
+	undelivered := 0
+	for i, id := range ids {
+		receipt := wanted.take(id)
+		for receipt == nil {
+			select {
+			case <-wanted.more:
+			case <-s.Done():
+				return fmt.Errorf("waiting for the receipt of %s: %w", id, s.Err())
+			case <-ctx.Done():
+				return fmt.Errorf("message %s: %w", id, context.Cause(ctx))
+			}
+			receipt = wanted.take(id)
+		}
+		r := sendReport{Part: i + 1, Parts: len(ids), MessageID: id, State: receipt.State.String(), Stat: receipt.Stat, Err: receipt.Err}
+		if !receipt.DoneDate.IsZero() {
+			r.Done = &receipt.DoneDate
+		}
+		if receipt.State != pdu.StateDelivered {
+			undelivered++
+		}
+		a.reportPart(f, r)
+	}
+	if undelivered > 0 {
+		return fmt.Errorf("%d of %d parts not delivered", undelivered, len(ids))
+	}
+	return nil
+}
