@@ -78,19 +78,21 @@ func (c *Config) target(address string) (host string, secure bool, err error) {
 		// The error of package url would show the password.
 		return "", false, errors.New("smpp: the address is no URL; smpp://user:password@host:port is the form, with %-escapes in user and password")
 	}
+	// Nothing that stands in an address of a form other than expected is shown:
+	// it may hold the password.
 	port := DefaultPort
 	switch u.Scheme {
 	case "smpp":
 	case "ssmpp":
 		port, secure = DefaultTLSPort, true
 	default:
-		return "", false, fmt.Errorf("smpp: address %s: the scheme is %q, smpp or ssmpp is required", u.Redacted(), u.Scheme)
+		return "", false, errors.New("smpp: the address must begin with smpp:// or ssmpp://")
 	}
 	if u.Hostname() == "" {
-		return "", false, fmt.Errorf("smpp: address %s has no host", u.Redacted())
+		return "", false, fmt.Errorf("smpp: the address has no host; %s://user:password@host:port is the form", u.Scheme)
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", false, fmt.Errorf("smpp: address %s: nothing may follow the host and port", u.Redacted())
+		return "", false, fmt.Errorf("smpp: address %s://%s: nothing may follow the host and port", u.Scheme, u.Host)
 	}
 	if u.Port() != "" {
 		port = u.Port()

@@ -44,8 +44,10 @@ func (src *source) run() error {
 		for {
 			batch, err := src.take()
 			if err != nil {
+				s.completeResponses()
 				s.flushRead()
-				return s.lostFraming(err)
+				src.lostFraming(err)
+				return err
 			}
 			if batch == nil {
 				break
@@ -217,15 +219,31 @@ func (s *Session) flushRead() {
 	}
 }
 
-// lostFraming answers a command_length that cannot be and ends the session.
-func (s *Session) lostFraming(err error) error {
+// lostFraming answers a command_length that cannot be. What follows it is read
+// and thrown away until the peer, told that nothing more comes, hangs up: closing
+// at once could cost it the answer.
+func (src *source) lostFraming(err error) {
 	var e *pdu.FrameError
-	if errors.As(err, &e) {
-		if write, _ := s.appendResponse(pdu.Header{Sequence: e.Sequence}, pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil); write {
-			s.drain()
+	if !errors.As(err, &e) {
+		return
+	}
+	s := src.s
+	s.refuseNew(err)
+	_ = s.conn.SetReadDeadline(time.Now().Add(lingering))
+	s.mu.Lock()
+	if s.err == nil {
+		s.setState(StateUnbound)
+	}
+	s.hangUp = true
+	s.mu.Unlock()
+	if write, _ := s.appendResponse(pdu.Header{Sequence: e.Sequence}, pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil); write {
+		s.drain()
+	}
+	for {
+		if _, err := s.conn.Read(src.buf); err != nil {
+			return
 		}
 	}
-	return err
 }
 
 // got handles one PDU.

@@ -739,12 +739,16 @@ func (s *Session) writeFailed(err error) {
 	s.end(err)
 }
 
+// lingering is how long a peer that was told that nothing more comes has to
+// hang up.
+const lingering = time.Second
+
 // halfClose tells the peer that nothing more comes, and gives it a moment to
 // hang up.
 func (s *Session) halfClose() {
 	s.hangUp = false
 	if c, ok := s.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
-		_ = s.conn.SetReadDeadline(time.Now().Add(time.Second))
+		_ = s.conn.SetReadDeadline(time.Now().Add(lingering))
 		return
 	}
 	_ = s.conn.Close()

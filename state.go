@@ -97,10 +97,14 @@ func may(side Side, id pdu.CommandID) stateSet {
 }
 
 // accepts returns the states in which a side takes a request from its peer. It
-// is wider than may: v3.4 let both sides send data_sm in any bound state.
+// is wider than may: v3.4 let both sides send data_sm in any bound state, and an
+// unbind may cross another.
 func accepts(side Side, id pdu.CommandID) stateSet {
-	if id == pdu.IDDataSM {
+	switch id {
+	case pdu.IDDataSM:
 		return anyBound
+	case pdu.IDUnbind:
+		return anyBound | states(StateUnbound) // both sides may have sent one
 	}
 	return may(side.other(), id)
 }

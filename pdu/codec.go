@@ -247,7 +247,10 @@ func (c *Codec) ends(name string) {
 func (c *Codec) refuse(name, value, reason string, status Status) {
 	if c.err == nil {
 		if len(value) > 64 {
-			value = value[:61] + "..."
+			value = strings.ToValidUTF8(value[:61], "") + "..."
+		}
+		if status == 0 {
+			status = StatusInvalidCommandLength
 		}
 		c.err = &EncodeError{Command: c.header.Command, Field: name, Value: value, Reason: reason, Status: status}
 	}
@@ -617,7 +620,7 @@ func List[T any](c *Codec, count, name string, p *[]T, least, most int, status S
 		if n > 0 {
 			*p = make([]T, n)
 		}
-		for i := range *p {
+		for i := 0; i < n && c.err == nil; i++ {
 			element(&(*p)[i], c)
 		}
 		return

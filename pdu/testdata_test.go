@@ -189,6 +189,15 @@ func (v *vector) tlvs() tlv.List {
 	return l
 }
 
+// tlvList is a list of tags and values in turn.
+func tlvList(tagsAndValues ...any) tlv.List {
+	var l tlv.List
+	for i := 0; i < len(tagsAndValues); i += 2 {
+		l.Add(tlv.Tag(tagsAndValues[i].(int)), []byte(tagsAndValues[i+1].(string)))
+	}
+	return l
+}
+
 func setTLVs(tb testing.TB, body pdu.Body, l tlv.List) {
 	tb.Helper()
 	f := reflect.ValueOf(body).Elem().FieldByName("TLVs")

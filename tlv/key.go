@@ -17,6 +17,7 @@ type Definition struct {
 	Repeated bool   // several may be in one PDU
 
 	scalar bool
+	parses func([]byte) error // decode without what it returns
 	decode func([]byte) (any, error)
 }
 
@@ -29,8 +30,7 @@ func (d *Definition) Check(value []byte) error {
 	if d.scalar {
 		return nil
 	}
-	_, err := d.decode(value)
-	return err
+	return d.parses(value)
 }
 
 // Decode returns the typed value of the octets.
@@ -84,6 +84,12 @@ func DefineRepeated[T any](tag Tag, name string, form Form[T]) Key[T] {
 
 func define[T any](tag Tag, name string, form Form[T], repeated bool) Key[T] {
 	d := &Definition{Tag: tag, Name: name, Kind: form.kind, Min: form.min, Max: form.max, Repeated: repeated, scalar: form.scalar}
+	d.parses = func(b []byte) error {
+		if _, err := form.parse(b); err != nil {
+			return d.wrap(err, len(b))
+		}
+		return nil
+	}
 	d.decode = func(b []byte) (any, error) {
 		v, err := form.parse(b)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -225,6 +226,19 @@ func (s *slots) set(seq uint32, call func()) {
 	s.mu.Unlock()
 }
 
+// add finds a free slot for the next sequence number.
+func (s *slots) add(last *atomic.Uint32, call func()) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		seq := last.Add(1)
+		if i := int(seq) & (len(s.seqs) - 1); s.call[i] == nil {
+			s.seqs[i], s.call[i] = seq, call
+			return seq
+		}
+	}
+}
+
 func (s *slots) take(seq uint32) func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +246,9 @@ func (s *slots) take(seq uint32) func() {
 	if s.seqs[i] != seq {
 		return func() {}
 	}
-	return s.call[i]
+	call := s.call[i]
+	s.call[i] = nil
+	return call
 }
 
 func responses(c io.Reader, n int, each func(seq uint32)) {
@@ -292,21 +308,22 @@ func blocking(c net.Conn, window, n int) {
 	g := newGatherer()
 	go g.write(c)
 	defer close(g.wake)
-	callers := make([]chan struct{}, window)
-	for i := range callers {
-		callers[i] = make(chan struct{}, 1)
-	}
-	go responses(c, n/window*window, func(seq uint32) { callers[seq] <- struct{}{} })
+	table := newSlots(window)
+	var last atomic.Uint32
+	go responses(c, n/window*window, func(seq uint32) { table.take(seq)() })
 	var took [8]latency
 	var wg sync.WaitGroup
 	for i := range window {
 		wg.Go(func() {
 			frame := request()
-			binary.BigEndian.PutUint32(frame[12:], uint32(i))
+			answered := make(chan struct{}, 1)
+			answer := func() { answered <- struct{}{} }
 			for range n / window {
 				since := time.Since(begin)
+				seq := table.add(&last, answer)
+				binary.BigEndian.PutUint32(frame[12:], seq)
 				g.add(frame)
-				<-callers[i]
+				<-answered
 				took[i%len(took)].add(since)
 			}
 		})

@@ -94,9 +94,6 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 		}
 		o.Message = m
 	}
-	if progress == nil {
-		progress = new(atomic.Int64)
-	}
 	sessions := make([]*smpp.Session, o.Conns)
 	defer func() {
 		var wg sync.WaitGroup
@@ -119,7 +116,7 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 		ctx, cancel = context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 	}
-	r := &run{o: o, progress: progress}
+	r := &run{o: o, chunk: 1}
 	r.left.Store(int64(o.Messages))
 	if o.Messages <= 0 {
 		r.left.Store(1 << 62)
@@ -128,6 +125,14 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 	r.begin = begin
 	if o.Rate > 0 {
 		r.gap = time.Duration(float64(time.Second) / o.Rate)
+	}
+	if o.Rate == 0 && o.Messages > 0 {
+		r.chunk = max(1, min(64, int64(o.Messages/(o.Conns*o.Window)/4)))
+	}
+	if progress != nil {
+		watched := make(chan struct{})
+		defer close(watched)
+		go r.watch(progress, watched)
 	}
 	var wg sync.WaitGroup
 	for _, s := range sessions {
@@ -144,12 +149,12 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 }
 
 type run struct {
-	o        Options
-	left     atomic.Int64
-	progress *atomic.Int64
-	begin    time.Time
-	gap      time.Duration // between requests, with a rate
-	sent     atomic.Int64
+	o     Options
+	left  atomic.Int64
+	chunk int64 // requests that a sender takes from left at a time
+	begin time.Time
+	gap   time.Duration // between requests, with a rate
+	sent  atomic.Int64
 
 	tallies [8]tally // by goroutine: few enough to stay in the cache
 	turn    atomic.Int64
@@ -177,11 +182,46 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 }
 
+// watch keeps progress up to date, so that the senders need not share a counter.
+func (r *run) watch(progress *atomic.Int64, stop <-chan struct{}) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		var n int64
+		for i := range r.tallies {
+			t := &r.tallies[i]
+			t.mu.Lock()
+			n += t.ok
+			for _, failed := range t.errors {
+				n += failed
+			}
+			t.mu.Unlock()
+		}
+		progress.Store(n)
+	}
+}
+
+// A sender takes requests to send from what is left.
+type sender struct {
+	r    *run
+	mine int64
+}
+
 // next reports whether there is another request to send, when its turn has come.
-func (r *run) next(ctx context.Context) bool {
-	if r.left.Add(-1) < 0 || ctx.Err() != nil {
+func (s *sender) next(ctx context.Context) bool {
+	r := s.r
+	if s.mine == 0 {
+		s.mine = min(r.chunk, max(0, r.left.Add(-r.chunk)+r.chunk))
+	}
+	if s.mine <= 0 || ctx.Err() != nil {
 		return false
 	}
+	s.mine--
 	if r.gap == 0 {
 		return true
 	}
@@ -227,11 +267,11 @@ func reason(err error) string {
 func (r *run) blocking(ctx context.Context, s *smpp.Session) {
 	t := r.tally()
 	m := r.o.Message
-	for r.next(ctx) {
+	next := sender{r: r}
+	for next.next(ctx) {
 		begin := time.Since(r.begin)
 		_, err := s.Submit(ctx, m)
 		t.add(time.Since(r.begin)-begin, err)
-		r.progress.Add(1)
 		if err != nil && s.Err() != nil {
 			return
 		}
@@ -242,12 +282,12 @@ func (r *run) async(ctx context.Context, s *smpp.Session) {
 	t := r.tally()
 	var open sync.WaitGroup
 	m := r.o.Message
-	for r.next(ctx) {
+	next := sender{r: r}
+	for next.next(ctx) {
 		begin := time.Since(r.begin)
 		open.Add(1)
 		err := smpp.Go(ctx, s, m, func(_ *pdu.SubmitSMResp, err error) {
 			t.add(time.Since(r.begin)-begin, err)
-			r.progress.Add(1)
 			open.Done()
 		})
 		if err != nil {
