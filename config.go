@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
@@ -125,6 +126,16 @@ type options struct {
 	maxPDU          int
 	log             *slog.Logger
 	trace           *Trace
+	decoders        sync.Pool // of *pdu.Codec, lent to readers while they have something to read
+}
+
+func (o *options) decoder() *pdu.Codec {
+	if c, ok := o.decoders.Get().(*pdu.Codec); ok {
+		return c
+	}
+	c := pdu.NewCodec(o.reg, pdu.V50)
+	c.SetStrictness(o.strictness)
+	return c
 }
 
 func timer(d, zero time.Duration) time.Duration {

@@ -169,11 +169,11 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 		mc, _ := pdu.TLVSCInterfaceVersion.Get(resp.TLVs)
 		s := c.s
 		s.mu.Lock()
-		s.version = negotiate(c.version, mc)
+		version := negotiate(c.version, mc)
 		if resp.TLVs.Has(pdu.TLVSCInterfaceVersion.Tag()) && mc == 0 {
-			s.version = pdu.V33
+			version = pdu.V33
 		}
-		s.enc.SetVersion(s.version)
+		s.settle(version, false)
 		s.bindResp, s.peerID = &resp, resp.SystemID
 		s.bindReq = c.req.BindFields()
 		if s.err == nil {

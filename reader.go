@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	smallRead = 512      // octets of the buffer of a session without much traffic
+	smallRead = 256      // octets of the buffer of a session without much traffic
 	bigRead   = 64 << 10 // and with
 	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
 )
@@ -41,6 +41,7 @@ func (s *Session) read() {
 func (src *source) run() error {
 	s := src.s
 	for {
+		s.dec = s.opt.decoder()
 		for {
 			batch, err := src.take()
 			if err != nil {
@@ -67,6 +68,8 @@ func (src *source) run() error {
 		}
 		s.completeResponses()
 		s.flushRead()
+		s.opt.decoders.Put(s.dec)
+		s.dec = nil // an idle session does without
 		if err := s.stand(); err != nil {
 			return err
 		}
@@ -392,7 +395,7 @@ func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body 
 		return false, s.err
 	}
 	from := len(s.out)
-	out, err := s.enc.Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	out, err := s.encoder().Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
 	if err != nil {
 		return false, err
 	}

@@ -309,13 +309,12 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.mu.Unlock()
 		return false
 	}
-	s.enc.SetVersion(version)
-	s.enc.SetWithoutTLVs(withoutTLVs)
+	s.settle(version, withoutTLVs)
 	from := len(s.out)
-	out, err := s.enc.Append(s.out, pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
+	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
 	if err != nil {
 		s.binding = false
-		s.enc.SetVersion(pdu.V50)
+		s.settle(pdu.V50, false)
 		s.mu.Unlock()
 		s.opt.log.Error("smpp: bind response cannot be encoded", "error", err)
 		_ = s.respond(h, pdu.StatusSystemError, nil, true)
@@ -325,7 +324,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:])
 	}
-	s.version, s.account, s.bindReq, s.binding = version, a, b, false
+	s.account, s.bindReq, s.binding = a, b, false
 	s.peerID = orElse(a.SystemID, b.SystemID)
 	s.setState(boundState(h.Command))
 	if a.Window > 0 {

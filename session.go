@@ -41,30 +41,31 @@ type Session struct {
 	paused  atomic.Bool
 	server  *Server // of the MC side, nil otherwise
 
-	mu      sync.Mutex
-	state   State
-	err     error // why the session ended
-	closing error // why this side is ending it; nil: it is not
-	version pdu.Version
-	win     window
-	granted int       // slots promised to waiters that were woken
-	ctl     []control // requests outside the window
-	waiters []*waiter
-	enc     *pdu.Codec
-	out     []byte // gathered for the next write
-	spare   []byte
-	writing bool // somebody writes, or is about to
-	hangUp  bool // close the connection once out is empty
-	flusher sync.WaitGroup
-	raw     rawWriter
-	room    sync.Cond // for the reader: out has room again
-	timers  timers
-	now     time.Time     // of the last read, sweep or first request
-	clock   time.Duration // the same, since the session began
-	ttl     time.Duration // of a request, with what the sweep may be late
-	sweepAt time.Time
-	sweeper *time.Timer
-	touched bool // since the last sweep
+	mu          sync.Mutex
+	state       State
+	err         error // why the session ended
+	closing     error // why this side is ending it; nil: it is not
+	version     pdu.Version
+	withoutTLVs bool
+	win         window
+	granted     int       // slots promised to waiters that were woken
+	ctl         []control // requests outside the window
+	waiters     []*waiter
+	enc         *pdu.Codec
+	out         []byte // gathered for the next write
+	spare       []byte
+	writing     bool // somebody writes, or is about to
+	hangUp      bool // close the connection once out is empty
+	flusher     sync.WaitGroup
+	raw         rawWriter
+	room        sync.Cond // for the reader: out has room again
+	timers      timers
+	now         time.Time     // of the last read, sweep or first request
+	clock       time.Duration // the same, since the session began
+	ttl         time.Duration // of a request, with what the sweep may be late
+	sweepAt     time.Time
+	sweeper     *time.Timer
+	touched     bool // since the last sweep
 
 	account  *Account
 	peerID   string // system_id of the peer
@@ -106,8 +107,6 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s := &Session{conn: conn, side: side, opt: opt, handler: h, done: make(chan struct{}), version: pdu.V50}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = context.WithValue(ctx, sessionKey{}, s), cancel
-	s.enc, s.dec = pdu.NewCodec(opt.reg, pdu.V50), pdu.NewCodec(opt.reg, pdu.V50)
-	s.dec.SetStrictness(opt.strictness)
 	s.win.size, s.in.limit = opt.window, opt.inbound
 	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
 	s.raw.init(conn)
@@ -120,6 +119,20 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 		s.ttl = opt.response + s.timers.sweepEvery()
 	}
 	return s
+}
+
+// encoder returns the codec to encode with, which an idle session does without.
+func (s *Session) encoder() *pdu.Codec {
+	if s.enc == nil {
+		s.enc = pdu.NewCodec(s.opt.reg, s.version)
+		s.enc.SetWithoutTLVs(s.withoutTLVs)
+	}
+	return s.enc
+}
+
+// settle makes what a bind has settled the rule for what is sent.
+func (s *Session) settle(v pdu.Version, withoutTLVs bool) {
+	s.version, s.withoutTLVs, s.enc = v, withoutTLVs, nil
 }
 
 // setNow moves the coarse clock.
@@ -398,7 +411,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 		}
 	}
 	from := len(s.out)
-	out, err := s.enc.Append(s.out, pdu.Header{Sequence: seq}, req)
+	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: seq}, req)
 	if err != nil {
 		s.forget(seq)
 		s.win.last-- // the number was not used
@@ -543,7 +556,7 @@ func (s *Session) sweep() {
 	}
 	quiet := !s.touched && s.win.used == 0 && len(s.ctl) == 0 && !s.writing
 	if s.in.relax() && quiet {
-		s.win.slots, s.spare = nil, nil
+		s.win.slots, s.out, s.spare, s.enc = nil, nil, nil, nil
 		if s.bigRead.Load() {
 			_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader lets go of its buffer
 		}
@@ -620,7 +633,7 @@ func (s *Session) appendResponse(h pdu.Header, id pdu.CommandID, status pdu.Stat
 		return false, s.err
 	}
 	from := len(s.out)
-	out, err := s.enc.Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	out, err := s.encoder().Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
 	if err != nil {
 		return false, err
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command ceiling measures what a connection can carry when there is no SMPP
 // logic at all: pre-encoded frames of 156 octets out, frames of 33 octets back,
 // the 4-octet length and the sequence number parsed, one write per batch. It is

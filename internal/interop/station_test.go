@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"reflect"
@@ -244,7 +243,7 @@ func ours(t *testing.T, serverOptions interop.Options, c *smpp.Config) (*interop
 	p := interop.StartServer(t, serverOptions)
 	c.Version = pdu.V50
 	s := dial(t, p, serverOptions, c)
-	check(t, "bind", p.Expect(interop.PDU(c.Bind.String2()), interop.Timeout), m{"fields": m{"system_id": "acme", "password": "secret", "interface_version": 0x50}})
+	check(t, "bind", p.Expect(interop.PDU("bind_"+c.Bind.String()), interop.Timeout), m{"fields": m{"system_id": "acme", "password": "secret", "interface_version": 0x50}})
 	return p, s
 }
 
@@ -260,5 +259,3 @@ func theirs(t *testing.T, srv *smpp.Server, serverOptions, clientOptions interop
 		"fields": m{"system_id": "ours"}, "tlvs": m{"sc_interface_version": 0x50}})
 	return p, within(t, "bind", bound)
 }
-
-var _ io.Writer = chopped{}

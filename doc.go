@@ -1,0 +1,70 @@
+// Package smpp is a client and a server of SMPP, the Short Message Peer-to-Peer
+// protocol, in version 5.0 and, to peers that are older, 3.4 and 3.3.
+//
+// # Sending
+//
+// Dial connects to a message center, binds and returns a Session. Submit sends a
+// message and waits for the answer; it may be called from many goroutines, and
+// what they send travels in batches:
+//
+//	sess, err := smpp.Dial(ctx, "smpp://smsc.example.com:2775", &smpp.Config{
+//		SystemID: "acme",
+//		Password: "secret",
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer sess.Close()
+//
+//	resp, err := sess.Submit(ctx, &pdu.SubmitSM{
+//		Source:       pdu.Alphanumeric("ACME"),
+//		Dest:         pdu.International("491701234567"),
+//		ShortMessage: []byte("Your code is 4711"),
+//	})
+//
+// Package sms makes the PDUs for a text of any length and script, and reads
+// texts and receipts.
+//
+// # What went wrong
+//
+// A response with an error is a *ResponseError, and errors.Is finds its status:
+// errors.Is(err, pdu.StatusThrottled). Anything else that keeps a request from
+// being answered is a *RequestError. Outcome tells whether the request was never
+// sent, was refused, or may have been carried out; SafeToRetry whether sending
+// it again can do no harm. A submission whose outcome is unknown is never sent
+// again by itself.
+//
+// # Many at once
+//
+// Config.Window bounds how many requests wait for their responses; beyond that,
+// sending blocks until there is room or the context ends. Do is what Submit and
+// its sisters are made of, and takes requests of any type. Go does not wait: it
+// calls back with the response. RoundTrip is for requests whose type is not
+// known, as in a proxy.
+//
+// # Receiving
+//
+// What the peer sends goes to a Handler. HandlerFor makes one of a function with
+// typed arguments, and a Mux holds one for each command. Handlers run on a
+// bounded number of goroutines of the session, so they may block and may send on
+// their own session; Inline is for those that never block. The answer is what
+// the function returns: a response, nil for an empty one, or an error whose
+// pdu.Status becomes that of the response. A message is acknowledged when the
+// handler returns, not before.
+//
+// # Serving
+//
+// A Server accepts connections, lets ESMEs bind as Authenticate decides, and
+// gives their requests to its Handler. Both sides have the same Session: a
+// server delivers messages with Deliver as a client submits them with Submit.
+//
+// # What a session does by itself
+//
+// It answers enquire_link and unbind, refuses unknown commands with a
+// generic_nack and malformed PDUs with the status of the field at fault, asks a
+// silent peer whether it is alive and ends when it is not, and fails every
+// request that is open when it ends. Close and Shutdown end it; Done and Err
+// tell when and why.
+//
+// The SMPP v5.0 specification is cited by section.
+package smpp
