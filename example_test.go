@@ -22,7 +22,7 @@ func messageCenter() *smpptest.Server {
 			if err != nil {
 				return nil, err
 			}
-			go smpp.SessionFrom(ctx).Deliver(context.Background(), receipt)
+			go func() { _, _ = smpp.SessionFrom(ctx).Deliver(context.Background(), receipt) }()
 		}
 		return &pdu.SubmitSMResp{MessageID: "1"}, nil
 	})

@@ -217,9 +217,10 @@ func (s *Session) statusOf(h pdu.Header, err error) pdu.Status {
 	delivery := s.side == ESME && (h.Command == pdu.IDDeliverSM || h.Command == pdu.IDDataSM)
 	var status pdu.Status
 	switch {
-	case delivery && err == errUnsupported:
+	case delivery && errors.Is(err, errUnsupported):
 	case errors.As(err, &status) && status != pdu.StatusOK:
 		return status
+	case s.ctx.Err() != nil: // the session has ended: nobody gets an answer
 	default:
 		s.opt.log.Error("smpp: handler failed", "command", h.Command.String(), "sequence", h.Sequence, "error", err)
 	}

@@ -35,11 +35,10 @@ type Codec struct {
 	withoutTLVs bool
 	dropped     int // informational TLVs left out for a v3.3 peer by the last Append
 
-	header  Header
-	err     error
-	reg     *Registry
-	slow    visitor
-	visited bool // a TLVs call was made
+	header Header
+	err    error
+	reg    *Registry
+	slow   visitor
 }
 
 type mode uint8
