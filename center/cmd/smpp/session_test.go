@@ -1,0 +1,404 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	main "github.com/godwit-sms/smpp/center/cmd/smpp"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/sms"
+	"github.com/godwit-sms/smpp/smpptest"
+)
+
+// A center is a message center that answers with ids 1, 2, ... and, asked for
+// one, with a receipt of the given state.
+func newCenter(t *testing.T, state pdu.MessageState) *smpptest.Server {
+	t.Helper()
+	var last atomic.Int64
+	mux := smpp.NewMux()
+	smpp.Handle(mux, func(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+		switch m.Dest.Addr {
+		case "666":
+			return nil, pdu.StatusInvalidDest
+		case "429":
+			return nil, pdu.StatusThrottled
+		}
+		id := fmt.Sprint(last.Add(1))
+		if m.RegisteredDelivery.Receipt() == pdu.FinalReceipt {
+			receipt, err := sms.Profile{}.WriteReceipt(m, sms.Receipt{ID: id, State: state, HasState: true})
+			if err != nil {
+				return nil, err
+			}
+			go func() { _, _ = smpp.SessionFrom(ctx).Deliver(context.Background(), receipt) }()
+		}
+		return &pdu.SubmitSMResp{MessageID: id}, nil
+	})
+	srv := smpptest.NewServer(mux)
+	t.Cleanup(func() { srv.Close() })
+	return srv
+}
+
+// A buffer may be read while the command writes.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	status = main.Run(ctx, args, strings.NewReader(stdin), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func TestSend(t *testing.T) {
+	isolate(t)
+	delivered, undelivered := newCenter(t, pdu.StateDelivered), newCenter(t, pdu.StateUndeliverable)
+	long := strings.Repeat("0123456789", 40)
+	for _, c := range []struct {
+		name   string
+		url    string
+		stdin  string
+		args   []string
+		status int
+		stdout []string // lines, in which # stands for an id
+		stderr string
+	}{
+		{"one part", delivered.URL, "", []string{"--to", "491701234567", "hello"}, 0, []string{"#"}, ""},
+		{"words are joined", delivered.URL, "", []string{"--to", "8080", "hello", "there"}, 0, []string{"#"}, ""},
+		{"standard input", delivered.URL, "hello\n", []string{"--to", "8080"}, 0, []string{"#"}, ""},
+		{"parts", delivered.URL, "", []string{"--to", "8080", long}, 0, []string{"# (part 1 of 3)", "# (part 2 of 3)", "# (part 3 of 3)"}, ""},
+		{"payload", delivered.URL, "", []string{"--to", "8080", "--method", "payload", long}, 0, []string{"#"}, ""},
+		{"receipt", delivered.URL, "", []string{"--to", "8080", "--receipt", "hello"}, 0, []string{"#", "# delivered"}, ""},
+		{"receipts of parts", delivered.URL, "", []string{"--to", "8080", "--receipt", long}, 0,
+			[]string{"# (part 1 of 3)", "# (part 2 of 3)", "# (part 3 of 3)", "# delivered", "# delivered", "# delivered"}, ""},
+		{"not delivered", undelivered.URL, "", []string{"--to", "8080", "--receipt", "hello"}, 1, []string{"#", "# undeliverable"}, "1 of 1 parts not delivered"},
+		{"refused", delivered.URL, "", []string{"--to", "666", "hello"}, 1, nil, "ESME_RINVDSTADR"},
+		{"no destination", delivered.URL, "", []string{"hello"}, 2, nil, "--to: a destination is required"},
+		{"not in the alphabet", delivered.URL, "", []string{"--to", "8080", "--charset", "gsm7", "Привет"}, 2, nil, "П"},
+		{"bad time", delivered.URL, "", []string{"--to", "8080", "--validity", "soon", "hello"}, 2, nil, "--validity"},
+		{"too long a time", delivered.URL, "", []string{"--to", "8080", "--schedule", "2400h", "hello"}, 2, nil, "less than 100 days"},
+		{"bad TLV", delivered.URL, "", []string{"--to", "8080", "--tlv", "nonsense=00", "hello"}, 2, nil, "nonsense"},
+		{"bad UDH", delivered.URL, "", []string{"--to", "8080", "--udh", "05", "hello"}, 2, nil, "--udh"},
+		{"bad charset", delivered.URL, "", []string{"--to", "8080", "--charset", "ebcdic", "hello"}, 2, nil, "ebcdic"},
+		{"bad method", delivered.URL, "", []string{"--to", "8080", "--method", "pigeon", "hello"}, 2, nil, "pigeon"},
+		{"long address", delivered.URL, "", []string{"--to", strings.Repeat("1", 21), "hello"}, 2, nil, "at most 20"},
+		{"receiver", delivered.URL, "", []string{"--to", "8080", "--bind", "receiver", "hello"}, 2, nil, "a receiver cannot send"},
+		{"receipt for a transmitter", delivered.URL, "", []string{"--to", "8080", "--receipt", "--bind", "transmitter", "hello"}, 2, nil, "--receipt"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, stdout, stderr := run(t, c.stdin, append([]string{"send", "--url", c.url}, c.args...)...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d; %s", status, c.status, stderr)
+			}
+			var lines []string
+			for line := range strings.Lines(stdout) {
+				id, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+				if strings.Trim(id, "0123456789") != "" || id == "" {
+					t.Errorf("%q does not begin with a message id", line)
+				}
+				lines = append(lines, strings.TrimSpace("# "+rest))
+			}
+			if got, want := strings.Join(lines, "\n"), strings.Join(c.stdout, "\n"); got != want {
+				t.Errorf("printed\n%s\nwant\n%s", got, want)
+			}
+			if !strings.Contains(stderr, c.stderr) || c.stderr == "" && stderr != "" {
+				t.Errorf("stderr %q, want %q in it", stderr, c.stderr)
+			}
+			if strings.Contains(stdout+stderr, smpptest.Password) {
+				t.Errorf("the password is shown: %s%s", stdout, stderr)
+			}
+		})
+	}
+}
+
+// What the flags say is what the message center gets.
+func TestSendFields(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	status, stdout, stderr := run(t, "", "send", "--url", srv.URL, "--smpp-version", "5.0", "--to", "+447700900123", "--from", "ACME", "--udh", "0605040B8423F0",
+		"--binary", "0106", "--tlv", "user_message_reference=BEEF", "--tlv", "0x1400=00ff", "--schedule", "90m", "--validity", "240301123000000+",
+		"--priority", "2", "--protocol-id", "64", "--service-type", "WAP", "--json")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	var report struct {
+		MessageID string `json:"message_id"`
+		Parts     int    `json:"parts"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || report.Parts != 1 || report.MessageID == "" {
+		t.Errorf("%v: %s", err, stdout)
+	}
+	got := smpptest.Bodies[*pdu.SubmitSM](srv)
+	if len(got) != 1 {
+		t.Fatalf("%d submissions", len(got))
+	}
+	m := got[0]
+	ref, _ := pdu.TLVUserMessageReference.Get(m.TLVs)
+	vendor, _ := m.TLVs.Get(0x1400)
+	for what, ok := range map[string]bool{
+		"source":      m.Source == pdu.Alphanumeric("ACME"),
+		"destination": m.Dest == pdu.International("447700900123"),
+		"esm_class":   m.ESMClass == pdu.UDHI,
+		"octets":      string(m.ShortMessage) == "\x06\x05\x04\x0B\x84\x23\xF0\x01\x06",
+		"data_coding": m.DataCoding == pdu.CodingOctets,
+		"schedule":    m.ScheduleDeliveryTime == "000000013000000R",
+		"validity":    m.ValidityPeriod == "240301123000000+",
+		"priority":    m.PriorityFlag == 2,
+		"protocol":    m.ProtocolID == 64,
+		"service":     m.ServiceType == "WAP",
+		"reference":   ref == 0xBEEF,
+		"vendor TLV":  string(vendor) == "\x00\xff",
+	} {
+		if !ok {
+			t.Errorf("%s is wrong: %+v", what, m)
+		}
+	}
+}
+
+// started runs the command beside the test.
+func started(t *testing.T, args ...string) (stdout, stderr *buffer, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, stderr = new(buffer), new(buffer)
+	ended := make(chan int, 1)
+	go func() { ended <- main.Run(ctx, args, strings.NewReader(""), stdout, stderr) }()
+	status := -1
+	var once sync.Once
+	stop = func() int {
+		once.Do(func() {
+			cancel()
+			status = <-ended
+		})
+		return status
+	}
+	t.Cleanup(func() { stop() })
+	return stdout, stderr, stop
+}
+
+// bound waits for a session that can be delivered to.
+func bound(t *testing.T, srv *smpptest.Server) *smpp.Session {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 2000 {
+		for _, s := range srv.Sessions() {
+			if st := s.State(); st == smpp.StateBoundRX || st == smpp.StateBoundTRX {
+				return s
+			}
+		}
+		<-tick.C
+	}
+	t.Fatal("nobody bound to receive")
+	return nil
+}
+
+func TestReceive(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	stdout, stderr, stop := started(t, "receive", "--url", srv.URL, "--json", "--count", "3")
+	s := bound(t, srv)
+	long := strings.Repeat("long text, ", 30)
+	parts, err := sms.Profile{}.Compose(&pdu.SubmitSM{Source: pdu.International("447700900123"), Dest: pdu.ShortCode("8080")}, long, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver := func(m *pdu.SubmitSM) error {
+		_, err := s.Deliver(t.Context(), &pdu.DeliverSM{Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass, DataCoding: m.DataCoding, ShortMessage: m.ShortMessage})
+		return err
+	}
+	for i := range parts { // the last part first
+		if err := deliver(parts[len(parts)-1-i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := deliver(&pdu.SubmitSM{Source: pdu.Alphanumeric("x"), ShortMessage: []byte("a\x1b<b")}); err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := sms.Profile{}.WriteReceipt(parts[0], sms.Receipt{ID: "4711", State: pdu.StateExpired, HasState: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Deliver(t.Context(), receipt); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done() // after three it ends by itself
+	if status := stop(); status != 0 {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
+	type event struct {
+		Kind, Source, Text, State string
+		Parts                     int
+		MessageID                 string `json:"message_id"`
+	}
+	var got []event
+	for line := range strings.Lines(stdout.String()) {
+		var e event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		got = append(got, e)
+	}
+	want := []event{
+		{"message", "+447700900123", long, "", len(parts), ""},
+		{"message", "x", "a[b", "", 1, ""},
+		{"receipt", "8080", long[:20], "expired", 0, "4711"},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("printed %v, want %v", got, want)
+	}
+}
+
+// A message is acknowledged when the command that takes it has succeeded.
+func TestReceiveExec(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a POSIX shell is needed")
+	}
+	isolate(t)
+	for _, c := range []struct {
+		name, command string
+		want          error
+		status        int
+	}{
+		{"success", `test "$SMPP_TEXT" = hello && grep -q '"text":"hello"'`, nil, 0},
+		{"failure", "exit 3", pdu.StatusTemporaryAppError, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := newCenter(t, pdu.StateDelivered)
+			_, stderr, stop := started(t, "receive", "--url", srv.URL, "--exec", c.command)
+			s := bound(t, srv)
+			_, err := s.Deliver(t.Context(), &pdu.DeliverSM{ShortMessage: []byte("hello")})
+			if !errors.Is(err, c.want) {
+				t.Errorf("answered %v, want %v; %s", err, c.want, stderr)
+			}
+			if status := stop(); status != c.status {
+				t.Errorf("exit status %d; %s", status, stderr)
+			}
+		})
+	}
+}
+
+// Control characters of a message do not reach the terminal.
+func TestReceiveForPeople(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	stdout, _, stop := started(t, "receive", "--url", srv.URL, "--count", "1")
+	s := bound(t, srv)
+	if _, err := s.Deliver(t.Context(), &pdu.DeliverSM{Source: pdu.ShortCode("8080"), DataCoding: pdu.CodingLatin1, ShortMessage: []byte("a\x1b[2Jb")}); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	stop()
+	if got := stdout.String(); !strings.Contains(got, `8080 -> : a\x1b[2Jb`) {
+		t.Errorf("printed %q", got)
+	}
+}
+
+func TestPing(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	locked := smpptest.NewUnstartedServer(nil)
+	locked.Authenticate = func(context.Context, *pdu.Bind) (*smpp.Account, error) { return nil, pdu.StatusBindFailed }
+	locked.Start()
+	t.Cleanup(func() { locked.Close() })
+	secure := smpptest.NewTLSServer(nil)
+	t.Cleanup(func() { secure.Close() })
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nobody.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		stdout string
+		stderr string
+	}{
+		{"fine", []string{"--url", srv.URL, "--count", "2", "--interval", "1ms"}, 0, "2 answered", ""},
+		{"JSON", []string{"--url", srv.URL, "--count", "1", "--json"}, 0, `"count":1`, ""},
+		{"nobody listens", []string{"--url", "smpp://a:hunter2@" + nobody.Addr().String()}, 1, "", "nothing listens there"},
+		{"wrong password", []string{"--url", locked.URL}, 1, "", "check the id and password"},
+		{"untrusted certificate", []string{"--url", secure.URL}, 1, "", "--tls-ca"},
+		{"TLS where there is none", []string{"--url", "s" + srv.URL, "--timeout", "5s"}, 1, "", "smpp"},
+		{"no TLS where there is some", []string{"--url", strings.TrimPrefix(secure.URL, "s")}, 1, "", "TLS"},
+		{"no answer", []string{"--url", "smpp://a:hunter2@" + silent.Addr().String(), "--timeout", "100ms"}, 1, "", "no answer within 100ms"},
+		{"bad count", []string{"--url", srv.URL, "--count", "-1"}, 2, "", "--count -1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, stdout, stderr := run(t, "", append([]string{"ping"}, c.args...)...)
+			if status != c.status || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
+				t.Errorf("exit status %d, want %d\n%s%s", status, c.status, stdout, stderr)
+			}
+			if strings.Contains(stdout+stderr, smpptest.Password) || strings.Contains(stdout+stderr, "hunter2") {
+				t.Errorf("the password is shown: %s%s", stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestBench(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"blocking", []string{"-n", "300", "--window", "5", "--conns", "2"}, 300},
+		{"async", []string{"-n", "300", "--window", "5", "--style", "async"}, 300},
+		{"rate", []string{"-n", "20", "--rate", "2000"}, 20},
+		{"fewer than senders", []string{"-n", "3", "--window", "10"}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, stdout, stderr := run(t, "", append([]string{"bench", "--url", srv.URL, "--json"}, c.args...)...)
+			var r struct {
+				Messages int            `json:"messages"`
+				Errors   map[string]int `json:"errors"`
+				Latency  map[string]int `json:"latency"`
+			}
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
+				t.Fatalf("exit status %d, %v: %s%s", status, err, stdout, stderr)
+			}
+			if r.Messages != c.want || len(r.Errors) > 0 || r.Latency["p50_us"] == 0 {
+				t.Errorf("%s", stdout)
+			}
+		})
+	}
+	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--style", "sideways"); status != 2 || !strings.Contains(stderr, "sideways") {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
+	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--size", "7"); status != 2 || !strings.Contains(stderr, "7") {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
+}
