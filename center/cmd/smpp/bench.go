@@ -25,6 +25,7 @@ type benchFlags struct {
 	size       int
 	json       bool
 	serve      string
+	idle       bool
 }
 
 func benchCommand(a *app) *cobra.Command {
@@ -38,10 +39,14 @@ percentiles of the time to the response and errors by status.
 --style blocking has as many callers as the window is large, each waiting for its
 response; async has one sender a connection and a callback for each response.
 
+With --idle it binds --conns sessions and holds them for --duration without
+sending anything but what keeps them alive.
+
 With --serve it is the other end instead: a server of the library alone, which
 lets everybody bind and answers every submission at once.`,
 		Example: `  smpp bench -n 100000 --window 100
   smpp bench --duration 30s --conns 10 --rate 5000 --json
+  smpp bench --idle --conns 10000 --duration 1m
   smpp bench --serve 127.0.0.1:3000
   smpp bench --url smpp://bench:bench@127.0.0.1:3000 --style async --window 1000`,
 		Args: noArgs,
@@ -57,6 +62,7 @@ lets everybody bind and answers every submission at once.`,
 	fs.IntVar(&f.size, "size", load.DefaultSize, "octets of each submit_sm (`number`)")
 	fs.StringVar(&f.style, "style", string(load.Blocking), "blocking or async (`style`)")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
+	fs.BoolVar(&f.idle, "idle", false, "hold the sessions and send nothing")
 	fs.StringVar(&f.serve, "serve", "", "serve on this `address` instead of sending")
 	completeFlag(cmd, "style", string(load.Blocking), string(load.Async))
 	return cmd
@@ -96,10 +102,13 @@ func (a *app) bench(ctx context.Context, f *benchFlags) error {
 	if o.Message, err = load.Message(f.size); err != nil {
 		return &usageError{err}
 	}
-	if o.Messages == 0 && o.Duration == 0 {
+	if o.Messages == 0 && o.Duration == 0 && !f.idle {
 		o.Messages = 100_000
 	}
 	o.Dial = func(ctx context.Context, c smpp.Config) (*smpp.Session, error) { return conn.dial(ctx, c) }
+	if f.idle {
+		return load.Hold(ctx, o, func() { _, _ = fmt.Fprintf(a.stderr, "%d sessions bound\n", o.Conns) })
+	}
 	var answered atomic.Int64
 	stop := a.showProgress(&answered, o)
 	before := load.CPU()

@@ -395,6 +395,9 @@ func TestBench(t *testing.T) {
 			}
 		})
 	}
+	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--idle", "--conns", "20", "--duration", "20ms"); status != 0 || !strings.Contains(stderr, "20 sessions bound") {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
 	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--style", "sideways"); status != 2 || !strings.Contains(stderr, "sideways") {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}

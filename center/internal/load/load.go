@@ -94,22 +94,10 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 		}
 		o.Message = m
 	}
-	sessions := make([]*smpp.Session, o.Conns)
-	defer func() {
-		var wg sync.WaitGroup
-		for _, s := range sessions {
-			if s != nil {
-				wg.Go(func() { _ = s.Close() })
-			}
-		}
-		wg.Wait()
-	}()
-	for i := range sessions {
-		s, err := o.Dial(ctx, smpp.Config{Window: o.Window})
-		if err != nil {
-			return nil, err
-		}
-		sessions[i] = s
+	sessions, err := bindAll(ctx, o)
+	defer closeAll(sessions)
+	if err != nil {
+		return nil, err
 	}
 	if o.Duration > 0 {
 		var cancel context.CancelFunc
@@ -204,6 +192,61 @@ func (r *run) watch(progress *atomic.Int64, stop <-chan struct{}) {
 		}
 		progress.Store(n)
 	}
+}
+
+// Hold binds the sessions and keeps them idle for the Duration, or until ctx
+// ends. ready is called once all are bound.
+func Hold(ctx context.Context, o Options, ready func()) error {
+	sessions, err := bindAll(ctx, o)
+	defer closeAll(sessions)
+	if err != nil {
+		return err
+	}
+	ready()
+	if o.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Duration)
+		defer cancel()
+	}
+	<-ctx.Done()
+	for i, s := range sessions {
+		if s.Err() != nil {
+			return fmt.Errorf("session %d of %d: %w", i+1, len(sessions), s.Err())
+		}
+	}
+	return nil
+}
+
+// bindAll binds o.Conns sessions, some at a time. What it returns beside an
+// error is to be closed, too.
+func bindAll(ctx context.Context, o Options) ([]*smpp.Session, error) {
+	sessions, failed := make([]*smpp.Session, o.Conns), make([]error, o.Conns)
+	room := make(chan struct{}, 32)
+	var wg sync.WaitGroup
+	for i := range sessions {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			sessions[i], failed[i] = o.Dial(ctx, smpp.Config{Window: o.Window})
+		})
+	}
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return sessions, err
+		}
+	}
+	return sessions, nil
+}
+
+func closeAll(sessions []*smpp.Session) {
+	var wg sync.WaitGroup
+	for _, s := range sessions {
+		if s != nil {
+			wg.Go(func() { _ = s.Close() })
+		}
+	}
+	wg.Wait()
 }
 
 // A sender takes requests to send from what is left.
