@@ -214,8 +214,12 @@ func TestShutdown(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
 				for {
-					if _, err := client.Submit(t.Context(), message); errors.Is(err, net.ErrClosed) || smpp.Outcome(err) == smpp.NeverSent {
+					_, err := client.Submit(t.Context(), message)
+					switch {
+					case errors.Is(err, net.ErrClosed) || smpp.Outcome(err) == smpp.NeverSent:
 						return
+					case err != nil:
+						time.Sleep(100 * time.Millisecond)
 					}
 				}
 			})

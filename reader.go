@@ -372,19 +372,31 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		s.server.bind(s, h, b)
 		return
 	}
+	if s.leaving.Load() { // or a peer that goes on sending could keep Shutdown waiting for ever
+		s.busy(h, notice)
+		return
+	}
 	handler, inline := resolve(s.handler, h.Command)
 	j := job{header: h, frame: frame, body: body, handler: handler}
 	if inline {
 		s.runInline(j)
 		return
 	}
-	if !s.in.push(s, j) && !notice {
-		status := pdu.StatusThrottled
-		if s.side == ESME {
-			status = pdu.StatusTemporaryAppError
-		}
-		reply(h.Command.Response(), status, nil)
+	if !s.in.push(s, j) {
+		s.busy(h, notice)
 	}
+}
+
+// busy refuses a request for which there is no room now.
+func (s *Session) busy(h pdu.Header, notice bool) {
+	if notice {
+		return
+	}
+	status := pdu.StatusThrottled
+	if s.side == ESME {
+		status = pdu.StatusTemporaryAppError
+	}
+	_, _ = s.reply(h, h.Command.Response(), status, nil)
 }
 
 // reply adds a response to what is written when the batch ends.

@@ -309,7 +309,8 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.mu.Unlock()
 		return false
 	}
-	s.settle(version, withoutTLVs)
+	// An ESME of v3.4 is told of a message center of v3.3, in a TLV.
+	s.settle(max(version, pdu.V34), b.InterfaceVersion < pdu.V34)
 	from := len(s.out)
 	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
 	if err != nil {
@@ -324,6 +325,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:])
 	}
+	s.settle(version, withoutTLVs)
 	s.account, s.bindReq, s.binding = a, b, false
 	s.peerID = orElse(a.SystemID, b.SystemID)
 	s.setState(boundState(h.Command))

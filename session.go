@@ -39,7 +39,8 @@ type Session struct {
 	kind    atomic.Uint32 // State, for State()
 	bigRead atomic.Bool   // the reader holds a big buffer
 	paused  atomic.Bool
-	server  *Server // of the MC side, nil otherwise
+	leaving atomic.Bool // closing is set
+	server  *Server     // of the MC side, nil otherwise
 
 	mu          sync.Mutex
 	state       State
@@ -834,6 +835,7 @@ func (s *Session) refuseNew(why error) {
 	if s.closing == nil {
 		s.closing = why
 	}
+	s.leaving.Store(true)
 	s.wake()
 	s.mu.Unlock()
 }
@@ -856,9 +858,10 @@ func (s *Session) unbind(ctx context.Context) {
 	}
 }
 
-// Shutdown ends the session with nothing left open: it refuses new requests,
-// waits for the responses that are outstanding and for the handlers that run,
-// unbinds and closes. When ctx ends first it closes at once and returns the
+// Shutdown ends the session with nothing left open: it refuses new requests of
+// both sides, waits for the responses that are outstanding and for the handlers
+// that run, unbinds and closes. The peer's new requests are answered with
+// pdu.StatusThrottled, or pdu.StatusTemporaryAppError by an ESME. When ctx ends first it closes at once and returns the
 // context's error.
 func (s *Session) Shutdown(ctx context.Context) error {
 	s.refuseNew(ErrClosed)

@@ -1,6 +1,7 @@
 package pdu_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -352,8 +353,8 @@ func TestTLVValuesThatCannotBeWritten(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := &pdu.DataSM{TLVs: tlv.List{tt.option}}
 			b, err := pdu.Append(nil, pdu.Header{}, m)
-			e, ok := err.(*pdu.EncodeError)
-			if !ok || len(b) != 0 || e.Field != pdu.Standard().TLVName(tt.option.Tag) || e.Reason == "" || (e.Status != pdu.StatusInvalidTLVLength && e.Status != pdu.StatusInvalidTLVValue) {
+			var e *pdu.EncodeError
+			if !errors.As(err, &e) || len(b) != 0 || e.Field != pdu.Standard().TLVName(tt.option.Tag) || e.Reason == "" || (e.Status != pdu.StatusInvalidTLVLength && e.Status != pdu.StatusInvalidTLVValue) {
 				t.Errorf("%d octets, %v", len(b), err)
 			}
 		})

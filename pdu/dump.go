@@ -68,9 +68,15 @@ func (c *Codec) tlvValue(o tlv.Option) string {
 	return printable(o.Value)
 }
 
+// printable returns the octets as characters, dots for those that have none. It
+// stops after some: all octets are beside it.
 func printable(b []byte) string {
 	var s strings.Builder
-	for _, c := range b {
+	for i, c := range b {
+		if i == 64 {
+			s.WriteString("...")
+			break
+		}
 		if c < ' ' || c > '~' {
 			c = '.'
 		}

@@ -144,6 +144,10 @@ func TestDumpShowsEveryOctet(t *testing.T) {
 		{"padding", resizeBy(append(frame(t, pdu.Header{}, new(pdu.SubmitSMResp)), 0), 0), "padding"},
 		{"stray octets", append(resizeBy(frame(t, pdu.Header{}, new(pdu.SubmitSMResp)), 1), 'x'), "(rest): x"},
 		{"a TLV beyond the end", append(resizeBy(frame(t, pdu.Header{}, new(pdu.Unbind)), 6), 2, 4, 0, 9, 'x', 'y'), "user_message_reference at octet 16"},
+		{"a TLV without a value", frame(t, pdu.Header{}, &pdu.Unbind{TLVs: tlvList(0x130C, "")}), "alert_on_message_delivery (0x130C): 255"},
+		{"a string in a TLV", frame(t, pdu.Header{}, &pdu.Unbind{TLVs: tlvList(0x001E, "id\x00")}), `receipted_message_id (0x001E): "id"`},
+		{"a status in a TLV", frame(t, pdu.Header{}, &pdu.Unbind{TLVs: tlvList(0x0607, "\x00\x00\x00\x58")}), "broadcast_error_status (0x0607): ESME_RTHROTTLED"},
+		{"a long text is not repeated in full", frame(t, pdu.Header{}, &pdu.Unbind{TLVs: tlvList(0x0424, strings.Repeat("x", 3000))}), "message_payload (0x0424): " + strings.Repeat("x", 64) + "...\n"},
 		{"a status of a vendor", frame(t, pdu.Header{Command: pdu.IDSubmitSMResp, Status: 0x401}, nil), "command_status: 0x00000401"},
 		{"control characters in a TLV", frame(t, pdu.Header{}, &pdu.Unbind{TLVs: tlv.List{{Tag: 0x0381, Value: []byte("\x01\x01\x01\x1B[2J")}, {Tag: 0x0609, Value: []byte("\x1B[2J1234567890\n\x00")}, {Tag: 0x0606, Value: []byte("\x00\x1B[2J\xFF")}}}), "unbind"},
 	} {

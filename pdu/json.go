@@ -377,14 +377,16 @@ func (r *jsonReader) fail(name, reason string) {
 
 func (r *jsonReader) uint(f field, v uint64) uint64 {
 	var n uint64
-	if !r.get(f.name, &n, fmt.Sprintf("an integer of %d octets", f.size)) {
+	most := uint64(1)<<(8*f.size) - 1
+	want := fmt.Sprintf("an integer from 0 to %d", most)
+	if !r.get(f.name, &n, want) {
 		if _, list := r.top().members["dl_name"]; list && f.name == "dest_flag" {
 			return uint64(DestList)
 		}
 		return v
 	}
-	if n>>(8*f.size) != 0 {
-		r.fail(f.name, fmt.Sprintf("%d does not fit in %d octets", n, f.size))
+	if n > most {
+		r.fail(f.name, fmt.Sprintf("%d: %s is required", n, want))
 	}
 	return n
 }

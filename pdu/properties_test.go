@@ -2,6 +2,7 @@ package pdu_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -86,7 +87,8 @@ func TestRandomBodiesForOlderPeers(t *testing.T) {
 				c := pdu.NewCodec(nil, v)
 				octets, err := c.Append(nil, pdu.Header{Sequence: 1}, body)
 				if err != nil {
-					if e, ok := err.(*pdu.EncodeError); !ok || e.Field == "" || e.Reason == "" || e.Status == 0 || len(octets) != 0 {
+					var e *pdu.EncodeError
+					if !errors.As(err, &e) || e.Field == "" || e.Reason == "" || e.Status == 0 || len(octets) != 0 {
 						t.Fatalf("%#v", err)
 					}
 					continue

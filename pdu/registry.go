@@ -128,7 +128,7 @@ func Register[Req, Resp any, PReq interface {
 	*Resp
 	Body
 }](r *Registry, name string) {
-	id, resp := PReq(nil).Command(), PResp(nil).Command()
+	id, resp := PReq(new(Req)).Command(), PResp(new(Resp)).Command()
 	if id.IsResponse() || resp != id.Response() {
 		panic(fmt.Sprintf("pdu: %s has command_id 0x%08X and its response 0x%08X: bit 31 must be the difference", name, uint32(id), uint32(resp)))
 	}
@@ -142,7 +142,7 @@ func RegisterNotice[Notice any, P interface {
 	*Notice
 	Body
 }](r *Registry, name string) {
-	id := P(nil).Command()
+	id := P(new(Notice)).Command()
 	if id.IsResponse() {
 		panic(fmt.Sprintf("pdu: %s has command_id 0x%08X: bit 31 is for responses", name, uint32(id)))
 	}

@@ -46,7 +46,7 @@ func TestStatuses(t *testing.T) {
 					t.Errorf("ParseStatus(%q) = %v, %v", name, got, err)
 				}
 			}
-			var err error = fmt.Errorf("wrapped: %w", e.Code)
+			err := fmt.Errorf("wrapped: %w", e.Code)
 			if !errors.Is(err, e.Code) || pdu.StatusOf(err) != e.Code {
 				t.Error("errors.Is does not see it")
 			}

@@ -142,7 +142,7 @@ func TestKeyRefuses(t *testing.T) {
 				t.Errorf("%v (fault %d), want %s (fault %d)", e, e.Fault, tt.want, tt.fault)
 			}
 			l := tlv.List{tt.option}
-			if _, err := l.Append(nil); err != tt.option.Err() {
+			if _, err := l.Append(nil); !errors.Is(err, tt.option.Err()) {
 				t.Errorf("encoding reports %v", err)
 			}
 		})

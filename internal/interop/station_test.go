@@ -170,7 +170,7 @@ func serve(t *testing.T, srv *smpp.Server, o interop.Options, wrap func(net.Conn
 	}
 	port = l.Addr().(*net.TCPAddr).Port
 	if wrap != nil {
-		l = wrapping{l, wrap}
+		l = &wrapping{l, wrap}
 	}
 	srv.Logger = silent
 	ended := make(chan error, 1)
@@ -196,7 +196,7 @@ type wrapping struct {
 	wrap func(net.Conn) net.Conn
 }
 
-func (l wrapping) Accept() (net.Conn, error) {
+func (l *wrapping) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ import (
 	"github.com/godwit-sms/smpp"
 	main "github.com/godwit-sms/smpp/center/cmd/smpp"
 	"github.com/godwit-sms/smpp/pdu"
-	"github.com/godwit-sms/smpp/sms"
 	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/sms"
 )
 
 // A center is a message center that answers with ids 1, 2, ... and, asked for

@@ -1,0 +1,75 @@
+package message
+
+import (
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// An ID identifies a message in all message centers of an installation: the
+// shard that owns it in its first octet, then a counter that follows the clock.
+// Its text, the message_id of SMPP, has 16 hexadecimal digits, the first of
+// which is never 0, so that nobody can lose it. Zero is no message.
+type ID uint64
+
+// MaxShard is the highest number of a shard.
+const MaxShard = 0x6F
+
+const (
+	shardShift = 56
+	shardBase  = 0x10
+	counter    = 1<<shardShift - 1
+)
+
+// epoch is where the counter of every ID starts, in microseconds.
+var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// String returns the 16 hexadecimal digits.
+func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
+
+// Shard returns the number of the shard that owns the message.
+func (id ID) Shard() int { return int(id>>shardShift) - shardBase }
+
+// ParseID reads the text of an ID, in either case. ok is false for anything that
+// String does not write.
+func ParseID(s string) (id ID, ok bool) {
+	if len(s) != 16 || s[0] == '+' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 16, 64)
+	id = ID(n)
+	return id, err == nil && id.Shard() >= 0 && id.Shard() <= MaxShard
+}
+
+// An IDSource makes the IDs of a shard, each higher than all before it: also
+// than those of an earlier run, as its counter starts at the clock, which runs
+// faster than messages come. Its methods may be called concurrently. The zero
+// value is for shard 0.
+type IDSource struct {
+	Shard int // 0 to MaxShard
+	last  atomic.Uint64
+}
+
+// Next returns the first of n consecutive IDs at the time now. n is 1 or more.
+func (s *IDSource) Next(now time.Time, n int) ID {
+	clock := uint64(max(now.Sub(epoch).Microseconds(), 0))
+	for {
+		last := s.last.Load()
+		first := max(last+1, clock)
+		if s.last.CompareAndSwap(last, first+uint64(n)-1) {
+			return ID(uint64(s.Shard+shardBase)<<shardShift | first&counter)
+		}
+	}
+}
+
+// Skip makes all IDs to come higher than id, which an earlier run gave out.
+func (s *IDSource) Skip(id ID) {
+	n := uint64(id) & counter
+	for {
+		last := s.last.Load()
+		if last >= n || s.last.CompareAndSwap(last, n) {
+			return
+		}
+	}
+}

@@ -1,0 +1,124 @@
+// Package message is what the message center keeps: a message, its id, and its
+// life cycle as a table. It reads no clock and does no input or output.
+package message
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
+)
+
+// A Kind tells what a message is for.
+type Kind uint8
+
+// The kinds.
+const (
+	Normal       Kind = iota // submitted, for an address
+	Receipt                  // made by the message center, for an account
+	Notification             // the same, on the way: an intermediate notification
+)
+
+// A Message is one message for one destination. Once it is handed to a store or
+// a dispatcher nobody may change it: changes are made to copies. The slices and
+// TLVs of copies are shared.
+type Message struct {
+	ID   ID
+	Kind Kind
+	// Group is the message_id that the submitter knows: that of the message
+	// itself, or of the first destination of a submit_multi. The IDs of the
+	// other destinations follow it.
+	Group ID
+	Dests int    // destinations of the group, on its first message; 0 means 1
+	Alias string // message_id for a v3.3 peer, 8 hexadecimal digits; empty: none
+
+	Account string // who submitted it, or whom a receipt is for
+	Origin  uint64 // session it came on, or whose message a receipt is for; 0: none. It means nothing after a restart
+
+	State     State
+	Submitted time.Time // or last replaced
+	Due       time.Time // the schedule_delivery_time; zero: at once
+	Expires   time.Time
+	Final     time.Time // when the final state was reached; zero: not yet
+	Next      time.Time // of the next attempt; zero: at once
+	Attempts  int       // that failed
+	Error     Error     // of the last attempt
+
+	ServiceType        string
+	Source             pdu.Address
+	Dest               pdu.Address
+	ESMClass           pdu.ESMClass
+	ProtocolID         uint8
+	Priority           uint8
+	RegisteredDelivery pdu.RegisteredDelivery
+	DataCoding         pdu.DataCoding
+	Text               []byte   // short_message
+	TLVs               tlv.List // message_payload among them
+}
+
+// An Error is why a message was not delivered. Zero is no error.
+type Error struct {
+	Type pdu.NetworkErrorType // what Code means; 0: no error
+	Code uint16
+}
+
+// MessageID returns the message_id that a peer of version v knows the message
+// by.
+func (m *Message) MessageID(v pdu.Version) string {
+	if v < pdu.V34 && m.Alias != "" {
+		return m.Alias
+	}
+	return m.Group.String()
+}
+
+// WantsReceipt reports whether the submitter asked for a receipt when the
+// message ends in state s.
+func (m *Message) WantsReceipt(s State) bool {
+	if m.Kind != Normal || m.ESMClass.Mode() == pdu.ModeDatagram {
+		return false // a datagram has no receipts, SMPP v5.0, section 4.2.10
+	}
+	switch m.RegisteredDelivery.Receipt() {
+	case pdu.FinalReceipt:
+		return true
+	case pdu.FailureReceipt:
+		return s != pdu.StateDelivered
+	case pdu.SuccessReceipt:
+		return s == pdu.StateDelivered
+	}
+	return false
+}
+
+// MayWantReceipt reports whether a receipt may be asked for, whatever the end.
+func (m *Message) MayWantReceipt() bool {
+	return m.WantsReceipt(pdu.StateDelivered) || m.WantsReceipt(pdu.StateExpired)
+}
+
+// Submission returns the message as the submit_sm that it was, or might have
+// been.
+func (m *Message) Submission() *pdu.SubmitSM {
+	return &pdu.SubmitSM{
+		ServiceType: m.ServiceType, Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass, ProtocolID: m.ProtocolID, PriorityFlag: m.Priority,
+		RegisteredDelivery: m.RegisteredDelivery, DataCoding: m.DataCoding, ShortMessage: m.Text, TLVs: m.TLVs,
+	}
+}
+
+// Detach makes the message own its memory, rather than that of the PDUs that its
+// strings and octets came in. It is for its maker, before anybody else has it.
+func (m *Message) Detach() {
+	m.ServiceType = strings.Clone(m.ServiceType)
+	m.Source.Addr = strings.Clone(m.Source.Addr)
+	m.Dest.Addr = strings.Clone(m.Dest.Addr)
+	m.Text = bytes.Clone(m.Text)
+	if m.TLVs != nil {
+		m.TLVs = m.TLVs.Clone()
+	}
+}
+
+// SameAddress reports whether a, from a query or the like, means b, from a
+// submission: the same address, and the same type and plan unless a leaves both
+// out.
+func SameAddress(a, b pdu.Address) bool {
+	return a.Addr == b.Addr && (a.TON == b.TON && a.NPI == b.NPI || a.TON == 0 && a.NPI == 0)
+}

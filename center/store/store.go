@@ -1,0 +1,87 @@
+// Package store is what the message center needs of a place where messages
+// survive: operations on messages, not tables or keys. Package
+// store/storetest has the tests that every engine has to pass.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godwit-sms/smpp/center/message"
+)
+
+// The errors of a Store. Any other is a fault of the engine.
+var (
+	// ErrNotFound means that there is no such message, or none any more.
+	ErrNotFound = errors.New("store: no such message")
+	// ErrFenced means that somebody else owns the shard by now.
+	ErrFenced = errors.New("store: the shard has a new owner")
+	// ErrExists refuses a message whose id or alias is taken.
+	ErrExists = errors.New("store: the message exists")
+	// ErrClosed means that the store was closed.
+	ErrClosed = errors.New("store: closed")
+)
+
+// IndexAlias is the index of Message.Alias.
+const IndexAlias = "alias"
+
+// A Kind is what an Op does.
+type Kind uint8
+
+// The kinds of operation, and the fields of Op that they use.
+const (
+	Accept  Kind = iota + 1 // Message: a new message
+	Replace                 // Message: takes the place of the one with its ID, which must not be final
+	Release                 // ID: a scheduled message is on its way from now on
+	Attempt                 // ID, Attempts, Next, Error: an attempt failed
+	Final                   // ID, State, At, Error: the final state, with which the message becomes history
+	Remove                  // ID: the message is to be forgotten, as a receipt is once it is delivered
+)
+
+func (k Kind) String() string {
+	names := [...]string{"accept", "replace", "release", "attempt", "final", "remove"}
+	if k >= 1 && int(k) <= len(names) {
+		return names[k-1]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// An Op is one operation. The store keeps Message, which nobody may change any
+// more.
+type Op struct {
+	Kind     Kind
+	ID       message.ID
+	Message  *message.Message
+	State    message.State
+	At       time.Time
+	Next     time.Time
+	Attempts int
+	Error    message.Error
+}
+
+// A Store keeps messages. Its methods may be called concurrently; the messages
+// that they return are shared and must not be changed.
+type Store interface {
+	// Commit carries out all operations or none. When it returns nil they are as
+	// durable as the engine makes them. epoch is that of the owner of the shard:
+	// ErrFenced refuses an epoch lower than one that was seen. ErrNotFound means
+	// that a message is not there, or is final, where a live one is needed;
+	// ErrExists that Accept has an id or alias that is taken.
+	Commit(ctx context.Context, shard int, epoch uint64, ops []Op) error
+	// Get returns a message, live or not. History may come without content: the
+	// text and the TLVs.
+	Get(ctx context.Context, id message.ID) (*message.Message, error)
+	// Lookup returns the message that an index has under a key.
+	Lookup(ctx context.Context, index, key string) (message.ID, error)
+	// Load calls fn with every live message of a shard, in the order of their
+	// ids, until fn returns an error, which Load returns.
+	Load(ctx context.Context, shard int, fn func(*message.Message) error) error
+	// Prune forgets the messages that became final before a time, and returns
+	// how many they were.
+	Prune(ctx context.Context, before time.Time) (int, error)
+	// Close ends the use of the store. Every other call fails with ErrClosed
+	// afterwards.
+	Close() error
+}

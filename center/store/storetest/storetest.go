@@ -1,0 +1,364 @@
+// Package storetest holds the tests that every store of the message center has
+// to pass.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godwit-sms/smpp/center/message"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
+)
+
+// Run tests stores that open makes, empty ones. Each is closed by the test.
+func Run(t *testing.T, open func(testing.TB) store.Store) {
+	for _, tt := range []struct {
+		name string
+		test func(*testing.T, store.Store)
+	}{
+		{"accept and get", testAccept},
+		{"the way to a final state", testLife},
+		{"replace", testReplace},
+		{"remove", testRemove},
+		{"all or nothing", testAtomic},
+		{"operations on one message in one commit", testTogether},
+		{"fencing", testFencing},
+		{"aliases", testAliases},
+		{"load", testLoad},
+		{"prune", testPrune},
+		{"use at the same time", testConcurrent},
+		{"random operations", testRandom},
+		{"closed", testClosed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t)
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			tt.test(t, s)
+		})
+	}
+}
+
+var began = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+
+func sample(id message.ID) *message.Message {
+	return &message.Message{
+		ID: id, Group: id, Account: "acme", State: pdu.StateEnroute, Submitted: began, Expires: began.Add(time.Hour),
+		Source: pdu.Alphanumeric("ACME"), Dest: pdu.International("491701234567"), RegisteredDelivery: pdu.FinalReceipt,
+		Text: []byte("hello"), TLVs: tlv.List{pdu.TLVUserMessageReference.Option(7)},
+	}
+}
+
+func commit(t *testing.T, s store.Store, ops ...store.Op) {
+	t.Helper()
+	if err := s.Commit(t.Context(), 0, 0, ops); err != nil {
+		t.Fatalf("Commit(%v): %v", ops, err)
+	}
+}
+
+func get(t *testing.T, s store.Store, id message.ID) *message.Message {
+	t.Helper()
+	m, err := s.Get(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Get(%v): %v", id, err)
+	}
+	return m
+}
+
+func wantMissing(t *testing.T, s store.Store, id message.ID) {
+	t.Helper()
+	if m, err := s.Get(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+		t.Fatalf("Get(%v) = %v, %v; want %v", id, m, err, store.ErrNotFound)
+	}
+}
+
+func newIDs() *message.IDSource { return new(message.IDSource) }
+
+func testAccept(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	wantMissing(t, s, id)
+	want := sample(id)
+	commit(t, s, store.Op{Kind: store.Accept, Message: want})
+	got := get(t, s, id)
+	ref, _ := pdu.TLVUserMessageReference.Get(got.TLVs)
+	if got.ID != id || got.Account != want.Account || got.Source != want.Source || got.Dest != want.Dest || string(got.Text) != "hello" || ref != 7 ||
+		!got.Submitted.Equal(want.Submitted) || !got.Expires.Equal(want.Expires) || got.RegisteredDelivery != want.RegisteredDelivery || !got.Due.IsZero() {
+		t.Errorf("Get = %+v; want %+v", got, want)
+	}
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(id)}}); !errors.Is(err, store.ErrExists) {
+		t.Errorf("the same id again: %v; want %v", err, store.ErrExists)
+	}
+}
+
+func testLife(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	m := sample(id)
+	m.State, m.Due = pdu.StateScheduled, began.Add(time.Minute)
+	commit(t, s, store.Op{Kind: store.Accept, Message: m})
+	commit(t, s, store.Op{Kind: store.Release, ID: id})
+	if got := get(t, s, id); got.State != pdu.StateEnroute {
+		t.Errorf("released: %v", got.State)
+	}
+	failure := message.Error{Type: pdu.ErrorGSM, Code: 27}
+	commit(t, s, store.Op{Kind: store.Attempt, ID: id, Attempts: 2, Next: began.Add(time.Second), Error: failure})
+	if got := get(t, s, id); got.Attempts != 2 || !got.Next.Equal(began.Add(time.Second)) || got.Error != failure || string(got.Text) != "hello" {
+		t.Errorf("after an attempt: %+v", got)
+	}
+	if m.Attempts != 0 || m.State != pdu.StateScheduled {
+		t.Error("the message that was handed over was changed")
+	}
+	commit(t, s, store.Op{Kind: store.Final, ID: id, State: pdu.StateDelivered, At: began.Add(time.Hour)})
+	if got := get(t, s, id); got.State != pdu.StateDelivered || !got.Final.Equal(began.Add(time.Hour)) || got.Error != (message.Error{}) || got.Source != m.Source || got.Account != m.Account {
+		t.Errorf("final: %+v", got)
+	}
+	for _, kind := range []store.Kind{store.Release, store.Attempt, store.Final, store.Remove} {
+		if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: kind, ID: id, State: pdu.StateExpired}}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%v after the end: %v; want %v", kind, err, store.ErrNotFound)
+		}
+	}
+}
+
+func testReplace(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(id)})
+	m := sample(id)
+	m.Text = []byte("other")
+	commit(t, s, store.Op{Kind: store.Replace, Message: m})
+	if got := get(t, s, id); string(got.Text) != "other" {
+		t.Errorf("text %q after replace", got.Text)
+	}
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Replace, Message: sample(id + 1)}}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("replace of nothing: %v", err)
+	}
+	wantMissing(t, s, id+1)
+}
+
+func testRemove(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(id)})
+	commit(t, s, store.Op{Kind: store.Remove, ID: id})
+	wantMissing(t, s, id)
+}
+
+func testAtomic(t *testing.T, s store.Store) {
+	ids := newIDs()
+	a, b := ids.Next(began, 1), ids.Next(began, 1)
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(a)})
+	err := s.Commit(t.Context(), 0, 0, []store.Op{
+		{Kind: store.Final, ID: a, State: pdu.StateDelivered, At: began},
+		{Kind: store.Accept, Message: sample(b)},
+		{Kind: store.Release, ID: b + 100},
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a commit with an operation on nothing: %v", err)
+	}
+	wantMissing(t, s, b)
+	if got := get(t, s, a); got.State != pdu.StateEnroute || string(got.Text) != "hello" {
+		t.Errorf("a failed commit left %v", got.State)
+	}
+}
+
+func testTogether(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(id)}, store.Op{Kind: store.Attempt, ID: id, Attempts: 1}, store.Op{Kind: store.Final, ID: id, State: pdu.StateExpired, At: began})
+	if got := get(t, s, id); got.State != pdu.StateExpired || got.Attempts != 1 {
+		t.Errorf("state %v, %d attempts", got.State, got.Attempts)
+	}
+	err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(id + 1)}, {Kind: store.Remove, ID: id + 1}, {Kind: store.Release, ID: id + 1}})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an operation after its message was removed: %v", err)
+	}
+}
+
+func testFencing(t *testing.T, s store.Store) {
+	id := newIDs().Next(began, 1)
+	if err := s.Commit(t.Context(), 0, 5, []store.Op{{Kind: store.Accept, Message: sample(id)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), 0, 4, []store.Op{{Kind: store.Remove, ID: id}}); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("an older epoch: %v; want %v", err, store.ErrFenced)
+	}
+	get(t, s, id)
+	if err := s.Commit(t.Context(), 1, 4, nil); err != nil {
+		t.Errorf("an older epoch of another shard: %v", err)
+	}
+}
+
+func testAliases(t *testing.T, s store.Store) {
+	ids := newIDs()
+	m := sample(ids.Next(began, 1))
+	m.Alias = "0000abcd"
+	if _, err := s.Lookup(t.Context(), store.IndexAlias, m.Alias); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("alias of nothing: %v", err)
+	}
+	commit(t, s, store.Op{Kind: store.Accept, Message: m})
+	if id, err := s.Lookup(t.Context(), store.IndexAlias, m.Alias); err != nil || id != m.ID {
+		t.Errorf("alias: %v, %v; want %v", id, err, m.ID)
+	}
+	other := sample(ids.Next(began, 1))
+	other.Alias = m.Alias
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: other}}); !errors.Is(err, store.ErrExists) {
+		t.Errorf("the same alias again: %v", err)
+	}
+	commit(t, s, store.Op{Kind: store.Final, ID: m.ID, State: pdu.StateDelivered, At: began})
+	if id, err := s.Lookup(t.Context(), store.IndexAlias, m.Alias); err != nil || id != m.ID {
+		t.Errorf("alias in history: %v, %v", id, err)
+	}
+	if _, err := s.Prune(t.Context(), began.Add(time.Second)); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Lookup(t.Context(), store.IndexAlias, m.Alias); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("alias of a pruned message: %v", err)
+	}
+}
+
+func testLoad(t *testing.T, s store.Store) {
+	ids, elsewhere := newIDs(), &message.IDSource{Shard: 1}
+	var want []message.ID
+	for i := range 20 {
+		id := ids.Next(began, 1)
+		commit(t, s, store.Op{Kind: store.Accept, Message: sample(id)})
+		if i%3 == 0 {
+			commit(t, s, store.Op{Kind: store.Final, ID: id, State: pdu.StateDelivered, At: began})
+		} else {
+			want = append(want, id)
+		}
+	}
+	if err := s.Commit(t.Context(), 1, 0, []store.Op{{Kind: store.Accept, Message: sample(elsewhere.Next(began, 1))}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []message.ID
+	if err := s.Load(t.Context(), 0, func(m *message.Message) error { got = append(got, m.ID); return nil }); err != nil || !slices.Equal(got, want) {
+		t.Errorf("Load: %v, %v; want %v", got, err, want)
+	}
+	stop := errors.New("stop")
+	if err := s.Load(t.Context(), 0, func(*message.Message) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("Load with a function that fails: %v", err)
+	}
+}
+
+func testPrune(t *testing.T, s store.Store) {
+	ids := newIDs()
+	var all []message.ID
+	for i := range 10 {
+		id := ids.Next(began, 1)
+		all = append(all, id)
+		commit(t, s, store.Op{Kind: store.Accept, Message: sample(id)})
+		if i < 8 {
+			commit(t, s, store.Op{Kind: store.Final, ID: id, State: pdu.StateDelivered, At: began.Add(time.Duration(i) * time.Minute)})
+		}
+	}
+	if n, err := s.Prune(t.Context(), began.Add(5*time.Minute)); n != 5 || err != nil {
+		t.Errorf("Prune = %d, %v; want 5", n, err)
+	}
+	for i, id := range all {
+		if i < 5 {
+			wantMissing(t, s, id)
+		} else {
+			get(t, s, id)
+		}
+	}
+}
+
+func testConcurrent(t *testing.T, s store.Store) {
+	ids := newIDs()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				id := ids.Next(time.Now(), 1)
+				if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(id)}}); err != nil {
+					t.Error(err)
+				}
+				if m, err := s.Get(t.Context(), id); err != nil || m.ID != id {
+					t.Errorf("Get(%v): %v, %v", id, m, err)
+				}
+				if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Final, ID: id, State: pdu.StateDelivered, At: time.Now()}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n, err := s.Prune(t.Context(), time.Now().Add(time.Hour)); n != 800 || err != nil {
+		t.Errorf("Prune = %d, %v; want 800", n, err)
+	}
+}
+
+// testRandom holds the store against a map.
+func testRandom(t *testing.T, s store.Store) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	ids := newIDs()
+	model := map[message.ID]message.State{}
+	var known []message.ID
+	for range 2000 {
+		var op store.Op
+		if len(known) == 0 || rnd.IntN(3) == 0 {
+			id := ids.Next(began, 1)
+			known = append(known, id)
+			op = store.Op{Kind: store.Accept, Message: sample(id)}
+			model[id] = pdu.StateEnroute
+			commit(t, s, op)
+			continue
+		}
+		id := known[rnd.IntN(len(known))]
+		state, there := model[id]
+		op = store.Op{Kind: []store.Kind{store.Release, store.Attempt, store.Final, store.Remove}[rnd.IntN(4)], ID: id, State: pdu.StateDelivered, At: began}
+		err := s.Commit(t.Context(), 0, 0, []store.Op{op})
+		if !there || state.Final() {
+			if !errors.Is(err, store.ErrNotFound) {
+				t.Fatalf("%v of a message that is not live: %v", op.Kind, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%v: %v", op.Kind, err)
+		}
+		switch op.Kind {
+		case store.Final:
+			model[id] = pdu.StateDelivered
+		case store.Remove:
+			delete(model, id)
+		}
+	}
+	live := 0
+	for _, id := range known {
+		state, there := model[id]
+		m, err := s.Get(t.Context(), id)
+		if there != (err == nil) || there && m.State != state {
+			t.Errorf("Get(%v) = %v, %v; want %v, there %v", id, m, err, state, there)
+		}
+		if there && !state.Final() {
+			live++
+		}
+	}
+	loaded := 0
+	if err := s.Load(t.Context(), 0, func(*message.Message) error { loaded++; return nil }); err != nil || loaded != live {
+		t.Errorf("%d live messages loaded, %v; want %d", loaded, err, live)
+	}
+}
+
+func testClosed(t *testing.T, s store.Store) {
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	_, err1 := s.Get(ctx, 1)
+	_, err2 := s.Lookup(ctx, store.IndexAlias, "x")
+	_, err3 := s.Prune(ctx, began)
+	for _, err := range []error{err1, err2, err3, s.Commit(ctx, 0, 0, nil), s.Load(ctx, 0, nil)} {
+		if !errors.Is(err, store.ErrClosed) {
+			t.Errorf("after Close: %v; want %v", err, store.ErrClosed)
+		}
+	}
+}
