@@ -33,7 +33,7 @@ fuzz:
 		targets=$$(go test -list '^Fuzz' $$pkg); \
 		for target in $$(echo "$$targets" | grep '^Fuzz' | grep -E '$(FUZZ)'); do \
 			echo "$$pkg $$target"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' $$pkg; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' -fuzzminimizetime 10x $$pkg; \
 		done; \
 	done
 

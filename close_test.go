@@ -358,7 +358,7 @@ func TestServerClose(t *testing.T) {
 		if s := srv.ServeConn(far); s != nil {
 			t.Error("a closed server serves")
 		}
-		if _, err := near.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := near.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 		_ = srv.Close()

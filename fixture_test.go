@@ -12,7 +12,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
@@ -194,18 +193,6 @@ func (g *gate) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.entered
-}
-
-// soon fails the test when ch is not closed in ten seconds.
-func soon(t *testing.T, what string, ch <-chan struct{}) {
-	t.Helper()
-	timer := time.NewTimer(10 * time.Second)
-	defer timer.Stop()
-	select {
-	case <-ch:
-	case <-timer.C:
-		t.Fatalf("%s: nothing happens", what)
-	}
 }
 
 func to(n int) *pdu.SubmitSM {

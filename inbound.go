@@ -43,7 +43,7 @@ func (d *inbound) waiting() int { return len(d.queue) - d.head }
 func (d *inbound) push(s *Session, j job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.waiting() >= d.limit && d.busy >= d.limit || d.waiting() >= 2*d.limit {
+	if d.busy+d.waiting() >= 2*d.limit {
 		return false
 	}
 	if d.head > 0 && len(d.queue) == cap(d.queue) {

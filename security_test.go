@@ -74,8 +74,9 @@ func TestTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		r := &raw{conn, t}
+		var c net.Conn = conn
+		defer c.Close()
+		r := &raw{c, t}
 		r.bound().write(make([]byte, 100))
 		r.want(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength})
 		r.wantEnd()

@@ -34,7 +34,7 @@ type invalidVector struct {
 	Close bool
 }
 
-func invalidVectors(t *testing.T) []invalidVector {
+func invalidVectors(t testing.TB) []invalidVector {
 	t.Helper()
 	data, err := os.ReadFile("testdata/vectors/vectors.json")
 	if err != nil {

@@ -171,8 +171,13 @@ func TestNodeSMPPBugs(t *testing.T) {
 		}
 	})
 	t.Run("B25 encoding changes neither the PDU nor its TLVs, and does the same twice", func(t *testing.T) {
-		m := &pdu.SubmitMulti{Dests: []pdu.Destination{{List: "staff"}, {Address: pdu.ShortCode("1")}}, ShortMessage: []byte("text"), TLVs: tlvList(0x0204, "\x00\x01")}
-		before := pdu.Clone(m)
+		fresh := func() *pdu.SubmitMulti {
+			return &pdu.SubmitMulti{Dests: []pdu.Destination{{List: "staff"}, {Address: pdu.ShortCode("1")}}, ShortMessage: []byte("text"), TLVs: tlvList(0x0204, "\x00\x01")}
+		}
+		m, before := fresh(), fresh()
+		if !same(pdu.Clone(m), before) {
+			t.Errorf("cloned as %+v", pdu.Clone(m))
+		}
 		first := frame(t, pdu.Header{Sequence: 1}, m)
 		second := frame(t, pdu.Header{Sequence: 1}, m)
 		if !bytes.Equal(first, second) || !same(m, before) {

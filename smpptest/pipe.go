@@ -1,6 +1,7 @@
 package smpptest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -48,7 +49,7 @@ func (c *pipeConn) Write(b []byte) (int, error) {
 }
 
 func (c *pipeConn) wrap(op string, err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "pipe", Source: c.local, Addr: c.remote, Err: err}

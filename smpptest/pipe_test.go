@@ -65,7 +65,7 @@ func TestPipeClosed(t *testing.T) {
 	if _, err := b.Write([]byte("x")); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Errorf("Write to a peer that closed: %v", err)
 	}
-	if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("Read from a peer that closed: %v", err)
 	}
 }

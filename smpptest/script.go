@@ -278,7 +278,7 @@ func (s *Script) play(conn net.Conn) {
 		switch {
 		case errors.As(err, &failed):
 			s.tb.Errorf("smpptest: step %d of %d, %v: %v", n+1, len(s.steps), s.steps[n], err)
-		case err != nil && err != errClosed:
+		case err != nil && !errors.Is(err, errClosed):
 			return // the connection is gone: the step is not done
 		}
 		s.mu.Lock()
@@ -287,7 +287,7 @@ func (s *Script) play(conn net.Conn) {
 			close(s.done)
 		}
 		s.mu.Unlock()
-		if err == errClosed {
+		if errors.Is(err, errClosed) {
 			return
 		}
 	}
@@ -549,7 +549,13 @@ func Answer(status pdu.Status, body pdu.Body) Step {
 
 // AnswerDefault answers the PDU that was expected last as if it had not been.
 func AnswerDefault() Step {
-	return Step{"AnswerDefault()", func(s *Script) error { return s.byDefault(s.current) }}
+	return Step{"AnswerDefault()", func(s *Script) error {
+		err := s.byDefault(s.current)
+		if errors.Is(err, io.EOF) { // an unbind was answered
+			return errClosed
+		}
+		return err
+	}}
 }
 
 // Nack answers the PDU that was expected last with a generic_nack.

@@ -64,10 +64,9 @@ type Error struct {
 	Code uint16
 }
 
-// MessageID returns the message_id that a peer of version v knows the message
-// by.
-func (m *Message) MessageID(v pdu.Version) string {
-	if v < pdu.V34 && m.Alias != "" {
+// MessageID returns the message_id that the submitter was told.
+func (m *Message) MessageID() string {
+	if m.Alias != "" {
 		return m.Alias
 	}
 	return m.Group.String()

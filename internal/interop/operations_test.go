@@ -203,6 +203,7 @@ var mcOps = []op{
 		response: &pdu.DeliverSMResp{}, respFields: m{"message_id": ""},
 	},
 	{
+		// B27: node-smpp's own limit for what it reads is 16,384 octets.
 		name:    "deliver_sm, 64 KB",
 		request: &pdu.DeliverSM{Source: mobile, Dest: acme, DataCoding: pdu.CodingOctets, TLVs: tlv.List{pdu.TLVMessagePayload.Option(make([]byte, 65535))}},
 		fields:  with(sender, toACME, m{"data_coding": 4}), tlvs: m{"message_payload": octetsOf(zeros(65535))},

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/internal/interop"
@@ -123,6 +125,37 @@ func TestRefusedBinds(t *testing.T) {
 		check(t, "before the bind", client.SendPDU("submit_sm", nil), m{"command": "submit_sm_resp", "command_status": pdu.StatusInvalidBindStatus})
 		check(t, "unknown", client.SendPDU("bind_receiver", m{"system_id": "x"}), m{"command": "bind_receiver_resp", "command_status": pdu.StatusInvalidSystemID})
 	})
+}
+
+// A connection that cannot be made is an error in time, and one that tells why.
+func TestConnecting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "smpp://" + l.Addr().String()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := smpp.Dial(ctx, address, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silent server: %v", err)
+	}
+	_ = l.Close()
+	if _, err := smpp.Dial(t.Context(), address, nil); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("no server: %v", err)
+	}
+	if _, err := smpp.Dial(t.Context(), "mc.example:2775", nil); err == nil {
+		t.Error("an address that is no URL was taken")
+	}
+
+	p := interop.StartServer(t, interop.Options{Package: interop.Packages()[1]})
+	s, err := smpp.Dial(t.Context(), fmt.Sprintf("smpp://acme@127.0.0.1:%d", p.Port), &smpp.Config{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if host, _, _ := net.SplitHostPort(s.LocalAddr().String()); host != "127.0.0.2" {
+		t.Errorf("from %s", s.LocalAddr())
+	}
 }
 
 // Every status gets through, both ways.

@@ -1,0 +1,217 @@
+// Package front is the face that the message center shows to ESMEs: it turns
+// their requests into operations on messages, and hands them messages and
+// receipts.
+package front
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// Defaults of Config.
+const (
+	DefaultWindow        = 1000
+	DefaultDeliverWindow = 10
+	DefaultValidity      = 24 * time.Hour
+	DefaultMaxValidity   = 30 * 24 * time.Hour
+)
+
+// Config says how a Front works. Accounts, Table, Dispatcher and Store are
+// required.
+type Config struct {
+	Accounts   *account.Book
+	Table      *route.Table
+	Dispatcher *dispatch.Dispatcher
+	Store      store.Store
+
+	SystemID      string        // of the message center; at most 15 octets
+	Window        int           // of an account that does not say; zero: DefaultWindow
+	DeliverWindow int           // of an account that does not say; zero: DefaultDeliverWindow
+	Validity      time.Duration // of a message that does not say; zero: DefaultValidity
+	MaxValidity   time.Duration // longer ones are cut to this; zero: DefaultMaxValidity
+
+	// Inline has requests handled where they are read, which keeps them in order
+	// and is fastest. It is for a store that does not block.
+	Inline bool
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// A Front answers ESMEs. Server makes the server that it works in.
+type Front struct {
+	cfg      Config
+	log      *slog.Logger
+	sessions atomic.Uint64 // numbers given out
+	alias    atomic.Uint32
+	closing  atomic.Bool
+}
+
+// New returns a front.
+func New(cfg Config) *Front {
+	if cfg.Window <= 0 {
+		cfg.Window = DefaultWindow
+	}
+	if cfg.DeliverWindow <= 0 {
+		cfg.DeliverWindow = DefaultDeliverWindow
+	}
+	if cfg.Validity <= 0 {
+		cfg.Validity = DefaultValidity
+	}
+	if cfg.MaxValidity <= 0 {
+		cfg.MaxValidity = DefaultMaxValidity
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	f := &Front{cfg: cfg, log: cfg.Logger}
+	// 16 a second on average pass before a number comes again within eight
+	// years, whatever the restarts.
+	f.alias.Store(uint32(time.Now().Unix() << 4))
+	return f
+}
+
+// Server returns a server whose requests this front answers. The caller may set
+// what is about connections: timers, TLS, limits.
+func (f *Front) Server() *smpp.Server {
+	mux := smpp.NewMux()
+	handle(f, mux, f.submitSM)
+	handle(f, mux, f.submitMulti)
+	handle(f, mux, f.dataSM)
+	handle(f, mux, f.querySM)
+	handle(f, mux, f.cancelSM)
+	handle(f, mux, f.replaceSM)
+	// The broadcast family is not served: the mux answers ESME_RINVCMDID.
+	return &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
+}
+
+// StopBinds has new binds refused.
+func (f *Front) StopBinds() { f.closing.Store(true) }
+
+// A caller is who sends a request.
+type caller struct {
+	session *smpp.Session
+	binding *binding
+	version pdu.Version
+}
+
+// A binding is what a session was granted.
+type binding struct {
+	account *account.Account
+	id      uint64 // of the session, for message.Message.Origin
+	pattern route.Pattern
+}
+
+// handle makes fn the handler of its request, in the way that suits the store.
+func handle[Req pdu.Request[Resp], Resp interface {
+	comparable
+	pdu.Body
+}](f *Front, mux *smpp.Mux, fn func(context.Context, caller, Req) (Resp, error)) {
+	h := func(ctx context.Context, req Req) (Resp, error) {
+		s := smpp.SessionFrom(ctx)
+		c := caller{session: s, version: s.Version()}
+		var none Resp
+		if a := s.Account(); a != nil {
+			c.binding, _ = a.Value.(*binding)
+		}
+		if c.binding == nil {
+			return none, pdu.StatusInvalidBindStatus // cannot be: nothing is handled before the bind
+		}
+		resp, err := fn(ctx, c, req)
+		var status pdu.Status
+		if err != nil && !errors.As(err, &status) {
+			f.log.Error("request failed", "command", req.Command().String(), "account", c.binding.account.ID, "error", err)
+			return resp, pdu.StatusSystemError
+		}
+		return resp, err
+	}
+	if f.cfg.Inline {
+		smpp.HandleInline(mux, h)
+	} else {
+		smpp.Handle(mux, h)
+	}
+}
+
+func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, error) {
+	remote := ""
+	if s := smpp.SessionFrom(ctx); s != nil {
+		remote = s.RemoteAddr().String()
+	}
+	if f.closing.Load() {
+		return nil, pdu.StatusSystemError
+	}
+	a, ok := f.cfg.Accounts.Authenticate(b.SystemID, b.Password)
+	if !ok {
+		f.log.Warn("bind refused: wrong system_id or password", "system_id", b.SystemID, "remote", remote)
+		return nil, pdu.StatusBindFailed
+	}
+	pattern, err := route.ParsePattern(b.AddressRange)
+	if err != nil {
+		f.log.Warn("bind refused", "account", a.ID, "remote", remote, "error", err)
+		return nil, pdu.StatusBindFailed
+	}
+	window := a.Window
+	if window == 0 {
+		window = f.cfg.Window
+	}
+	return &smpp.Account{SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern}}, nil
+}
+
+// modes are the account's names of the states of a session.
+var modes = map[smpp.State]account.Modes{
+	smpp.StateBoundTX:  account.Transmitter,
+	smpp.StateBoundRX:  account.Receiver,
+	smpp.StateBoundTRX: account.Transceiver,
+}
+
+// bound looks after a session as long as it lives.
+func (f *Front) bound(s *smpp.Session) {
+	b := s.Account().Value.(*binding)
+	log := f.log.With("account", b.account.ID, "remote", s.RemoteAddr().String())
+	state := s.State()
+	mode := modes[state]
+	// Authenticate is not told how the ESME binds, so this comes after the answer.
+	if mode != 0 && !b.account.Modes.Has(mode) {
+		log.Warn("session ended: the account may not bind like this", "bind", mode.String(), "allowed", b.account.Modes.String())
+		_ = s.Close()
+		return
+	}
+	log.Info("bound", "state", state.String(), "version", s.Version().String(), "address_range", b.pattern.String())
+	if mode&(account.Receiver|account.Transceiver) != 0 {
+		window := b.account.DeliverWindow
+		if window == 0 {
+			window = f.cfg.DeliverWindow
+		}
+		r := &receiver{front: f, session: s, id: b.id, window: window, version: s.Version()}
+		f.cfg.Table.Add(r, b.account.ID, b.pattern)
+		<-s.Done()
+		f.cfg.Table.Remove(r)
+	} else {
+		<-s.Done()
+	}
+	log.Info("session ended", "reason", s.Err())
+}
+
+// statusOf returns the status that tells a submitter of an error.
+func statusOf(err error, otherwise pdu.Status) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, dispatch.ErrFull):
+		return pdu.StatusQueueFull
+	case errors.Is(err, dispatch.ErrStopping):
+		return pdu.StatusSystemError
+	case errors.Is(err, dispatch.ErrFinal), errors.Is(err, dispatch.ErrAway), errors.Is(err, store.ErrNotFound):
+		return otherwise
+	}
+	return err
+}

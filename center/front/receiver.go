@@ -1,0 +1,197 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/message"
+	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
+)
+
+// A receiver is a session that is delivered to. It has a goroutine only while it
+// has something to send.
+type receiver struct {
+	front   *Front
+	session *smpp.Session
+	id      uint64
+	window  int
+	version pdu.Version
+	load    atomic.Int64
+
+	mu      sync.Mutex
+	pending []*dispatch.Attempt
+	working bool
+}
+
+var _ route.Session = (*receiver)(nil)
+
+func (r *receiver) ID() uint64  { return r.id }
+func (r *receiver) Window() int { return r.window }
+func (r *receiver) Load() int   { return int(r.load.Load()) }
+
+// Attempt has a message delivered.
+func (r *receiver) Attempt(a *dispatch.Attempt) {
+	r.load.Add(1)
+	r.mu.Lock()
+	r.pending = append(r.pending, a)
+	start := !r.working
+	r.working = true
+	r.mu.Unlock()
+	if start {
+		go r.work()
+	}
+}
+
+func (r *receiver) work() {
+	var batch []*dispatch.Attempt
+	for {
+		r.mu.Lock()
+		batch, r.pending = r.pending, batch[:0]
+		if len(batch) == 0 {
+			r.working, r.pending = false, nil
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		for i, a := range batch {
+			batch[i] = nil
+			r.deliver(a)
+		}
+	}
+}
+
+func (r *receiver) deliver(a *dispatch.Attempt) {
+	var err error
+	if len(a.Message.Source.Addr) > maxAddr || len(a.Message.Dest.Addr) > maxAddr {
+		err = smpp.Go(context.Background(), r.session, dataOf(a.Message, r.version), func(_ *pdu.DataSMResp, err error) { r.done(a, err) })
+	} else {
+		err = smpp.Go(context.Background(), r.session, deliverOf(a.Message, r.version), func(_ *pdu.DeliverSMResp, err error) { r.done(a, err) })
+	}
+	if err != nil {
+		r.done(a, err)
+	}
+}
+
+// done tells what came of a delivery.
+func (r *receiver) done(a *dispatch.Attempt, err error) {
+	r.load.Add(-1)
+	result := resultOf(err)
+	if result.Outcome == dispatch.Lost {
+		r.front.cfg.Table.Remove(r) // nothing more goes this way
+	}
+	if err != nil && result.Outcome != dispatch.Lost {
+		r.front.log.Debug("delivery refused", "id", a.Message.Group, "session", r.id, "attempt", a.Number, "error", err)
+	}
+	a.Done(result)
+}
+
+// resultOf tells what the error of a deliver_sm means. SMPP v5.0, section
+// 4.3.1.2.
+func resultOf(err error) dispatch.Result {
+	if err == nil {
+		return dispatch.Result{Outcome: dispatch.Delivered}
+	}
+	var refused *smpp.ResponseError
+	var encode *pdu.EncodeError
+	switch {
+	case errors.As(err, &refused):
+		r := dispatch.Result{Outcome: dispatch.Failed, Error: message.Error{Type: pdu.ErrorSMPP, Code: uint16(min(refused.Status, 0xFFFF))}}
+		switch {
+		case refused.Status == pdu.StatusRejectedByApp:
+			r.Outcome = dispatch.Rejected
+		case refused.Status == pdu.StatusPermanentAppError:
+			r.Outcome = dispatch.FailedAll
+		case refused.Status.Temporary():
+			r.Outcome = dispatch.Later
+		}
+		return r
+	case errors.As(err, &encode): // the peer's version of SMPP cannot carry it
+		return dispatch.Result{Outcome: dispatch.Failed, Error: message.Error{Type: pdu.ErrorSMPP, Code: uint16(min(encode.Status, 0xFFFF))}}
+	case errors.Is(err, smpp.ErrTimeout):
+		return dispatch.Result{Outcome: dispatch.Later}
+	}
+	return dispatch.Result{Outcome: dispatch.Lost} // the session has ended
+}
+
+// maxAddr is the longest address of a deliver_sm.
+const maxAddr = 20
+
+// deliverOf returns a message as a deliver_sm for a peer of version v.
+func deliverOf(m *message.Message, v pdu.Version) *pdu.DeliverSM {
+	d := &pdu.DeliverSM{
+		ServiceType: m.ServiceType, Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass &^ pdu.ModeMask, ProtocolID: m.ProtocolID, PriorityFlag: m.Priority,
+		RegisteredDelivery: acknowledgements(m), DataCoding: m.DataCoding, ShortMessage: m.Text, TLVs: tlvsFor(m, v),
+	}
+	switch {
+	case v < pdu.V34:
+		d.PriorityFlag, d.RegisteredDelivery = min(d.PriorityFlag, 1), 0
+		if p, ok := d.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok { // v3.3 has no TLVs
+			d.ShortMessage, d.TLVs = p, withPayload(d.TLVs, nil)
+		}
+	case v < pdu.V50:
+		d.PriorityFlag = min(d.PriorityFlag, 3)
+		if len(d.ShortMessage) > 254 {
+			d.ShortMessage, d.TLVs = nil, withPayload(d.TLVs, d.ShortMessage)
+		}
+	}
+	return d
+}
+
+// dataOf returns a message as a data_sm, which has room for long addresses.
+func dataOf(m *message.Message, v pdu.Version) *pdu.DataSM {
+	d := &pdu.DataSM{
+		ServiceType: m.ServiceType, Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass &^ pdu.ModeMask,
+		RegisteredDelivery: acknowledgements(m), DataCoding: m.DataCoding, TLVs: tlvsFor(m, v),
+	}
+	if len(m.Text) > 0 {
+		d.TLVs = withPayload(d.TLVs, m.Text)
+	}
+	return d
+}
+
+// acknowledgements is what the sender wants of the one it writes to; receipts
+// are the message center's business.
+func acknowledgements(m *message.Message) pdu.RegisteredDelivery {
+	return m.RegisteredDelivery & (pdu.DeliveryAck | pdu.UserAck)
+}
+
+// tlvsFor returns the TLVs without those whose value a peer of version v could
+// not understand.
+func tlvsFor(m *message.Message, v pdu.Version) tlv.List {
+	if v >= pdu.V50 || len(m.TLVs) == 0 {
+		return m.TLVs
+	}
+	strange := func(o tlv.Option) bool {
+		switch o.Tag {
+		case pdu.TLVNetworkErrorCode.Tag():
+			return len(o.Value) > 0 && o.Value[0] > 3
+		case pdu.TLVMSValidity.Tag():
+			return len(o.Value) > 1
+		case pdu.TLVAlertOnMessageDelivery.Tag():
+			return len(o.Value) > 0
+		case pdu.TLVMessageState.Tag():
+			return len(o.Value) == 1 && stateFor(message.State(o.Value[0]), v) != message.State(o.Value[0])
+		}
+		return false
+	}
+	var kept tlv.List
+	for i, o := range m.TLVs {
+		if strange(o) {
+			if kept == nil {
+				kept = append(make(tlv.List, 0, len(m.TLVs)), m.TLVs[:i]...)
+			}
+		} else if kept != nil {
+			kept = append(kept, o)
+		}
+	}
+	if kept == nil {
+		return m.TLVs
+	}
+	return kept
+}

@@ -1,0 +1,358 @@
+// Package route finds out who gets a message: the ESME that receives for its
+// destination, or the network behind.
+package route
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/godwit-sms/smpp/center/dispatch"
+)
+
+// A Session is one that can be delivered to. It is compared by identity.
+type Session interface {
+	// ID tells sessions apart; see message.Message.Origin.
+	ID() uint64
+	// Window is how many deliveries may be under way.
+	Window() int
+	// Load is how many there are.
+	Load() int
+	// Attempt starts a delivery; it must not block.
+	Attempt(a *dispatch.Attempt)
+}
+
+// DefaultLinger is how long addresses stay with the account that was bound for
+// them when not told otherwise.
+const DefaultLinger = 5 * time.Minute
+
+// Config says what a Table starts with.
+type Config struct {
+	// Default takes what no ESME receives.
+	Default dispatch.Target
+	// Owned are the addresses that accounts receive for, bound or not.
+	Owned map[string][]Pattern
+	// Linger is how long the addresses of an address_range stay with the account
+	// after its last session for them has ended, so that what waits is not given
+	// to others when an ESME connects again. Zero: DefaultLinger; negative: not
+	// at all.
+	Linger time.Duration
+	// Changed is called, without locks held, with a target that can take more
+	// than before, or, if it is gone, with one that what waits for it has to be
+	// routed anew.
+	Changed func(t dispatch.Target, gone bool)
+}
+
+// A Table routes messages. Its methods may be called concurrently.
+type Table struct {
+	cfg Config
+
+	mu       sync.RWMutex
+	exact    map[string][]*Group // groups with exact patterns, by address
+	others   []*Group            // groups with other patterns
+	accounts map[string]*Group   // for receipts
+	closed   bool
+}
+
+// A Group is the sessions that share what comes for one thing: an account's
+// receipts, or the addresses of one of its patterns. It is a target of a
+// dispatcher.
+type Group struct {
+	account string
+	pattern Pattern // zero: receipts
+	owned   bool
+	linger  *time.Timer
+
+	window atomic.Int64
+
+	mu       sync.Mutex
+	sessions []Session
+	turn     int
+}
+
+// New returns a table.
+func New(cfg Config) *Table {
+	if cfg.Linger == 0 {
+		cfg.Linger = DefaultLinger
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(dispatch.Target, bool) {}
+	}
+	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group)}
+	for account, patterns := range cfg.Owned {
+		for _, p := range patterns {
+			if !p.IsZero() {
+				t.insert(&Group{account: account, pattern: p, owned: true})
+			}
+		}
+	}
+	return t
+}
+
+func (t *Table) insert(g *Group) {
+	if g.pattern.exact {
+		t.exact[g.pattern.text] = append(t.exact[g.pattern.text], g)
+	} else {
+		t.others = append(t.others, g)
+		slices.SortStableFunc(t.others, func(a, b *Group) int { return cmp.Compare(len(b.pattern.prefix), len(a.pattern.prefix)) })
+	}
+}
+
+func (t *Table) delete(g *Group) {
+	same := func(h *Group) bool { return h == g }
+	if g.pattern.exact {
+		if rest := slices.DeleteFunc(t.exact[g.pattern.text], same); len(rest) > 0 {
+			t.exact[g.pattern.text] = rest
+		} else {
+			delete(t.exact, g.pattern.text)
+		}
+	} else {
+		t.others = slices.DeleteFunc(t.others, same)
+	}
+}
+
+// Route returns the target of what waits for a key. Of several ESMEs that
+// receive for an address the one whose pattern matches best gets it, then one
+// whose account owns the address, then one that is bound, then the first that
+// came.
+func (t *Table) Route(k dispatch.Key) dispatch.Target {
+	if k.Account != "" {
+		t.mu.RLock()
+		g := t.accounts[k.Account]
+		t.mu.RUnlock()
+		if g == nil {
+			t.mu.Lock()
+			g = t.receipts(k.Account)
+			t.mu.Unlock()
+		}
+		return g
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var best *Group
+	var bestRank int
+	try := func(g *Group) {
+		rank, ok := g.pattern.Match(k.TON, k.Addr)
+		if !ok {
+			return
+		}
+		rank *= 4
+		if g.owned {
+			rank += 2
+		}
+		if g.window.Load() > 0 {
+			rank++
+		}
+		if best == nil || rank > bestRank {
+			best, bestRank = g, rank
+		}
+	}
+	for _, g := range t.exact[k.Addr] {
+		try(g)
+	}
+	if best == nil {
+		for _, g := range t.others {
+			try(g)
+		}
+	}
+	if best == nil {
+		return t.cfg.Default
+	}
+	return best
+}
+
+func (t *Table) receipts(account string) *Group {
+	g := t.accounts[account]
+	if g == nil {
+		g = &Group{account: account}
+		t.accounts[account] = g
+	}
+	return g
+}
+
+// Add makes a session of an account receive: the receipts of the account, and
+// the messages for the addresses of its range. Without a range they are those
+// that the account owns.
+func (t *Table) Add(s Session, account string, addresses Pattern) {
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return
+	}
+	groups := []*Group{t.receipts(account)}
+	found := false
+	for g := range t.groups() {
+		if g.account != account {
+			continue
+		}
+		if g.pattern.text == addresses.text && g.pattern.ton == addresses.ton {
+			found = true
+		} else if !g.owned || !addresses.IsZero() && !covers(addresses, g.pattern) {
+			continue
+		}
+		groups = append(groups, g)
+	}
+	var replaced []dispatch.Target
+	if !found && !addresses.IsZero() {
+		g := &Group{account: account, pattern: addresses}
+		t.insert(g)
+		groups = append(groups, g)
+		replaced = append(replaced, t.cfg.Default)
+	}
+	for _, g := range groups {
+		if g.linger != nil {
+			g.linger.Stop()
+			g.linger = nil
+		}
+		g.add(s)
+	}
+	t.mu.Unlock()
+	for _, d := range replaced {
+		t.cfg.Changed(d, true)
+	}
+	for _, g := range groups {
+		t.cfg.Changed(g, false)
+	}
+}
+
+// covers reports whether a range takes in an exact address that the account
+// owns.
+func covers(addresses, owned Pattern) bool {
+	if !owned.exact {
+		return false
+	}
+	_, ok := addresses.Match(owned.ton, owned.text)
+	return ok
+}
+
+// groups are those of addresses.
+func (t *Table) groups() func(func(*Group) bool) {
+	return func(yield func(*Group) bool) {
+		for _, gs := range t.exact {
+			for _, g := range gs {
+				if !yield(g) {
+					return
+				}
+			}
+		}
+		for _, g := range t.others {
+			if !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+// Remove ends what Add began. It may be called again.
+func (t *Table) Remove(s Session) {
+	t.mu.Lock()
+	for _, g := range t.accounts {
+		g.remove(s)
+	}
+	var gone []*Group
+	for g := range t.groups() {
+		if !g.remove(s) || g.owned || g.window.Load() > 0 {
+			continue
+		}
+		if t.cfg.Linger < 0 {
+			gone = append(gone, g)
+		} else if !t.closed {
+			g.linger = time.AfterFunc(t.cfg.Linger, func() { t.lapse(g) })
+		}
+	}
+	for _, g := range gone {
+		t.delete(g)
+	}
+	t.mu.Unlock()
+	for _, g := range gone {
+		t.cfg.Changed(g, true)
+	}
+}
+
+// lapse ends the claim of an account that nobody is bound for any more.
+func (t *Table) lapse(g *Group) {
+	t.mu.Lock()
+	stays := t.closed || g.linger == nil || g.window.Load() > 0
+	if !stays {
+		t.delete(g)
+	}
+	t.mu.Unlock()
+	if !stays {
+		t.cfg.Changed(g, true)
+	}
+}
+
+// Close ends all that the table has going on.
+func (t *Table) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	for g := range t.groups() {
+		if g.linger != nil {
+			g.linger.Stop()
+		}
+	}
+}
+
+func (g *Group) add(s Session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.sessions, s) {
+		g.sessions = append(g.sessions, s)
+		g.window.Add(int64(s.Window()))
+	}
+}
+
+func (g *Group) remove(s Session) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.sessions, s)
+	if i < 0 {
+		return false
+	}
+	g.sessions = slices.Delete(g.sessions, i, i+1)
+	g.window.Add(-int64(s.Window()))
+	return true
+}
+
+// Window returns how many deliveries may be under way: those of all sessions.
+func (g *Group) Window() int { return int(g.window.Load()) }
+
+// Attempt gives a message to a session: a receipt to the one that its message
+// came on if it can take more, anything else to each in turn.
+func (g *Group) Attempt(a *dispatch.Attempt) {
+	if s := g.pick(a.Message.Origin); s != nil {
+		s.Attempt(a)
+		return
+	}
+	a.Done(dispatch.Result{Outcome: dispatch.Lost})
+}
+
+func (g *Group) pick(origin uint64) Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pattern.IsZero() && origin != 0 {
+		for _, s := range g.sessions {
+			if s.ID() == origin && s.Load() < s.Window() {
+				return s
+			}
+		}
+	}
+	for range g.sessions {
+		g.turn++
+		if s := g.sessions[g.turn%len(g.sessions)]; s.Load() < s.Window() {
+			return s
+		}
+	}
+	if len(g.sessions) == 0 {
+		return nil
+	}
+	return g.sessions[g.turn%len(g.sessions)] // beyond its window: the session holds it
+}
+
+var (
+	_ dispatch.Target = (*Group)(nil)
+	_ dispatch.Router = (*Table)(nil)
+)

@@ -1,0 +1,60 @@
+package smpp_test
+
+import (
+	"encoding/hex"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/smpptest"
+)
+
+// Whatever octets follow a bind, the session answers with whole PDUs, and ends
+// when the peer does.
+func FuzzSession(f *testing.F) {
+	for _, v := range invalidVectors(f) {
+		octets, err := hex.DecodeString(v.Hex)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(octets)
+	}
+	for _, body := range []pdu.Body{message, &pdu.Unbind{}, &pdu.BindReceiver{}, &pdu.EnquireLinkResp{}, &pdu.AlertNotification{}} {
+		frame, err := pdu.Append(nil, pdu.Header{Sequence: 1}, body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append(frame, frame...))
+	}
+	bind, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.BindTransceiver{Bind: pdu.Bind{InterfaceVersion: pdu.V50}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, octets []byte) {
+		near, far := smpptest.Pipe()
+		s := (&smpp.Server{Handler: acceptAll, Logger: quiet, MaxPDU: 4096}).ServeConn(far)
+		_ = near.SetDeadline(time.Now().Add(20 * time.Second))
+		go func() {
+			_, _ = near.Write(append(bind[:len(bind):len(bind)], octets...)) // the session may be gone before the last octet
+			_ = near.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		answers, err := io.ReadAll(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(answers) > 0 {
+			frame, rest, err := pdu.Split(answers, 1<<20)
+			if err != nil || frame == nil {
+				t.Fatalf("the session wrote % x: %v", answers, err)
+			}
+			if h, _, err := pdu.Decode(frame); err != nil {
+				t.Fatalf("%v: %v", h, err)
+			}
+			answers = rest
+		}
+		_ = near.Close()
+		<-s.Done()
+	})
+}
