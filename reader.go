@@ -280,7 +280,7 @@ func (s *Session) completeResponses() {
 			r.call, r.want = c.call, c.want
 		}
 	}
-	if len(s.waiters) > 0 {
+	if len(s.waiters) > 0 || s.emptied != nil {
 		s.wake()
 	}
 	s.mu.Unlock()

@@ -52,6 +52,7 @@ type Session struct {
 	granted     int       // slots promised to waiters that were woken
 	ctl         []control // requests outside the window
 	waiters     []*waiter
+	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
 	out         []byte // gathered for the next write
 	spare       []byte
@@ -503,8 +504,13 @@ func (s *Session) wait(ctx context.Context) error {
 	return err
 }
 
-// wake grants what is free to those who wait, in order.
+// wake grants what is free to those who wait, in order. It is called whenever
+// a slot was freed.
 func (s *Session) wake() {
+	if s.emptied != nil && s.win.used == 0 {
+		close(s.emptied)
+		s.emptied = nil
+	}
 	n := 0
 	for n < len(s.waiters) && (s.err != nil || s.closing != nil ||
 		s.win.used+s.granted < s.win.size && len(s.out) < maxGathered) {
@@ -892,18 +898,17 @@ func (s *Session) await(ctx context.Context, ch <-chan struct{}) error {
 
 // awaitOutstanding waits until no request of this side is open.
 func (s *Session) awaitOutstanding(ctx context.Context) error {
-	t := time.NewTicker(2 * time.Millisecond)
-	defer t.Stop()
-	for s.Outstanding() > 0 {
-		select {
-		case <-t.C:
-		case <-s.done:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	s.mu.Lock()
+	if s.win.used == 0 {
+		s.mu.Unlock()
+		return nil
 	}
-	return nil
+	if s.emptied == nil {
+		s.emptied = make(chan struct{})
+	}
+	emptied := s.emptied
+	s.mu.Unlock()
+	return s.await(ctx, emptied)
 }
 
 // Pause stops reading, after the PDU that is being handled. Nothing that the
