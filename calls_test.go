@@ -99,6 +99,20 @@ func TestCalls(t *testing.T) {
 		}
 		isRequestError(t, server.Send(t.Context(), &pdu.Outbind{}), smpp.NeverSent, true, nil) // not in this state
 	})
+	bubble(t, "no request", func(t *testing.T) {
+		client, server := smpptest.Pair(t, nil, nil)
+		start := time.Now()
+		for _, body := range []pdu.Body{&pdu.SubmitSMResp{}, &pdu.GenericNack{}, &pdu.Unknown{ID: 0x80010200}} {
+			_, err := client.RoundTrip(t.Context(), body)
+			isRequestError(t, err, smpp.NeverSent, true, nil)
+			isRequestError(t, client.Send(t.Context(), body), smpp.NeverSent, true, nil)
+		}
+		_, err := server.RoundTrip(t.Context(), &pdu.AlertNotification{}) // would wait for ever
+		isRequestError(t, err, smpp.NeverSent, true, nil)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("took %v", d)
+		}
+	})
 	bubble(t, "wrong side", func(t *testing.T) {
 		client, server := smpptest.Pair(t, nil, nil)
 		_, err := client.Deliver(t.Context(), &pdu.DeliverSM{})

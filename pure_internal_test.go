@@ -224,6 +224,7 @@ func TestTimersStep(t *testing.T) {
 		{"session_init, not yet", nil, StateOpen, 29.9, doNothing},
 		{"session_init, outbind", nil, StateOutbound, 31, doNeverBound},
 		{"session_init off", func(t *timers) { t.sessionInit = 0 }, StateOpen, 1e6, doNothing},
+		{"session_init, a bind is being decided on", func(t *timers) { t.binding = true }, StateOpen, 1e6, doNothing},
 		{"session_init, bound", nil, StateBoundTX, 29, doNothing},
 		{"session_init, unbound", nil, StateUnbound, 1e6, doNothing},
 		{"enquire_link", nil, StateBoundTRX, 30, doEnquire},

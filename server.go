@@ -257,8 +257,8 @@ func (srv *Server) stop(end func(*Session) error) error {
 // goroutine of its own.
 func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 	s.mu.Lock()
-	busy := s.binding
-	s.binding = true
+	busy := s.timers.binding
+	s.timers.binding = true
 	s.mu.Unlock()
 	if busy {
 		_, _ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)
@@ -268,7 +268,8 @@ func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 		account, err := srv.authenticate(s, req)
 		if err != nil {
 			s.mu.Lock()
-			s.binding = false
+			s.timers.binding = false
+			s.touch(time.Now())
 			s.mu.Unlock()
 			_ = s.respond(h, s.statusOf(h, err), nil, true) // fails only when the session has ended
 			return
@@ -314,7 +315,8 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	from := len(s.out)
 	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
 	if err != nil {
-		s.binding = false
+		s.timers.binding = false
+		s.touch(time.Now())
 		s.settle(pdu.V50, false)
 		s.mu.Unlock()
 		s.opt.log.Error("smpp: bind response cannot be encoded", "error", err)
@@ -326,7 +328,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.opt.trace.Sent(s, s.out[from:])
 	}
 	s.settle(version, withoutTLVs)
-	s.account, s.bindReq, s.binding = a, b, false
+	s.account, s.bindReq, s.timers.binding = a, b, false
 	s.peerID = orElse(a.SystemID, b.SystemID)
 	s.setState(boundState(h.Command))
 	if a.Window > 0 {

@@ -73,7 +73,6 @@ type Session struct {
 	peerID   string // system_id of the peer
 	bindResp *pdu.BindResp
 	bindReq  *pdu.Bind
-	binding  bool
 
 	in inbound
 
@@ -318,9 +317,16 @@ func (callback[R]) wantsBody() {}
 
 // Send sends a PDU that has no response, such as an alert_notification.
 func (s *Session) Send(ctx context.Context, body pdu.Body) error {
+	if id := body.Command(); s.opt.reg.Known(id) && !s.opt.reg.Notice(id) {
+		return &RequestError{Command: id, Err: errHasResponse}
+	}
 	_, err := s.submit(ctx, body, nil, true)
 	return err
 }
+
+var errHasResponse = errors.New("it has a response or is one: Do and RoundTrip send requests")
+
+var errNoRequest = errors.New("it is no request that has a response")
 
 func outsideWindow(id pdu.CommandID) bool {
 	switch id {
@@ -361,6 +367,9 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 	}()
 	refuse := func(err error) (uint32, bool, bool, error) {
 		return 0, false, false, &RequestError{Command: id, Err: err}
+	}
+	if id.IsResponse() || call != nil && s.opt.reg.Notice(id) {
+		return refuse(errNoRequest)
 	}
 	if err := ctx.Err(); err != nil {
 		return refuse(context.Cause(ctx))
@@ -722,14 +731,17 @@ func (s *Session) drainWaiting(buf []byte, n int) {
 // takeOut returns what has gathered, or nil and stops being the writer.
 func (s *Session) takeOut() []byte {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.out) == 0 || s.err != nil {
 		s.writing = false
-		if s.hangUp && s.err == nil {
+		last := s.hangUp && s.err == nil
+		s.hangUp = s.hangUp && !last
+		s.mu.Unlock()
+		if last {
 			s.halfClose()
 		}
 		return nil
 	}
+	defer s.mu.Unlock()
 	buf := s.out
 	s.out, s.spare = s.spare, nil
 	if len(buf) >= maxGathered {
@@ -766,7 +778,6 @@ const lingering = time.Second
 // halfClose tells the peer that nothing more comes, and gives it a moment to
 // hang up.
 func (s *Session) halfClose() {
-	s.hangUp = false
 	if c, ok := s.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		_ = s.conn.SetReadDeadline(time.Now().Add(lingering))
 		return

@@ -15,6 +15,7 @@ type timers struct {
 	active     time.Time // last transaction other than enquire_link
 	enquired   time.Time // enquire_link sent and not answered by anything yet; zero: none
 	writeSince time.Time // a write that the connection does not take; zero: none
+	binding    bool      // a bind has come and is being decided on
 	standing   bool      // reading stands on our own account, so silence says nothing
 }
 
@@ -49,7 +50,7 @@ func (t *timers) step(now time.Time, state State) (action, time.Duration) {
 		wait = min(wait, left)
 		return false
 	}
-	if !state.Bound() && state != StateUnbound && due(t.opened, t.sessionInit) {
+	if !state.Bound() && state != StateUnbound && !t.binding && due(t.opened, t.sessionInit) {
 		return doNeverBound, far
 	}
 	if !t.writeSince.IsZero() && due(t.writeSince, t.response) {

@@ -47,6 +47,35 @@ func TestSessionInit(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		r.bound()
 	})
+	bubble(t, "a bind that takes long to decide on", func(t *testing.T) {
+		r, s := rawClient(t, &smpp.Server{Authenticate: func(_ context.Context, b *pdu.Bind) (*smpp.Account, error) {
+			time.Sleep(20 * time.Second)
+			if b.Password == "" {
+				return nil, pdu.StatusInvalidPassword
+			}
+			return nil, nil
+		}})
+		if h, _ := r.bind(&pdu.BindTransceiver{}); h.Status != pdu.StatusInvalidPassword {
+			t.Error(h)
+		}
+		if h, _ := r.bind(&pdu.BindTransceiver{Bind: pdu.Bind{Password: "x"}}); h.Status != pdu.StatusOK {
+			t.Error(h)
+		}
+		if s.State() != smpp.StateBoundTRX {
+			t.Error(s.State())
+		}
+	})
+	bubble(t, "a bind that is refused too late", func(t *testing.T) {
+		r, s := rawClient(t, &smpp.Server{Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) {
+			time.Sleep(40 * time.Second)
+			return nil, pdu.StatusInvalidPassword
+		}})
+		start := time.Now()
+		if h, _ := r.bind(&pdu.BindTransceiver{}); h.Status != pdu.StatusInvalidPassword {
+			t.Error(h)
+		}
+		endedBy(t, s, smpp.ErrNotBound, start, 40*time.Second, 42*time.Second)
+	})
 	bubble(t, "bound in time", func(t *testing.T) {
 		r, s := rawClient(t, &smpp.Server{EnquireLink: -1})
 		time.Sleep(29 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -439,8 +440,13 @@ func TestBackpressure(t *testing.T) {
 		}
 		// Once they are read, everything goes on.
 		_ = r.SetWriteDeadline(time.Time{})
-		for range total / 16 {
-			r.want(pdu.Header{Command: pdu.IDEnquireLinkResp, Sequence: 1})
+		answer, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.EnquireLinkResp{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, total/16*16)
+		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, bytes.Repeat(answer, total/16)) {
+			t.Errorf("the answers to %d enquire_link: %v", total/16, err)
 		}
 		if s.Err() != nil {
 			t.Error(s.Err())

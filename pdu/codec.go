@@ -194,7 +194,7 @@ func (c *Codec) Decode(frame []byte) (Header, Body, error) {
 	if cmd == nil {
 		return h, &Unknown{ID: h.Command, Raw: frame[HeaderLen:len(frame):len(frame)]}, nil
 	}
-	if len(frame) == HeaderLen && !cmd.bare && (h.Command.IsResponse() || cmd.optional) {
+	if len(frame) == HeaderLen && !cmd.bare && h.Command.IsResponse() {
 		return h, nil, nil
 	}
 	body := cmd.new()

@@ -24,12 +24,11 @@ type Registry struct {
 const denseIDs = 0x200
 
 type command struct {
-	id       CommandID
-	name     string
-	new      func() Body
-	notice   bool // a request without a response
-	bare     bool // no mandatory fields: a header alone is the whole PDU
-	optional bool // of a custom request, a header alone stands for an absent body
+	id     CommandID
+	name   string
+	new    func() Body
+	notice bool // a request without a response
+	bare   bool // no mandatory fields: a header alone is the whole PDU
 
 	since            Version // of a standard command
 	rules33, rules34 []compiledRule
@@ -132,7 +131,7 @@ func Register[Req, Resp any, PReq interface {
 	if id.IsResponse() || resp != id.Response() {
 		panic(fmt.Sprintf("pdu: %s has command_id 0x%08X and its response 0x%08X: bit 31 must be the difference", name, uint32(id), uint32(resp)))
 	}
-	r.register(&command{id: id, name: name, new: func() Body { return PReq(new(Req)) }, optional: true})
+	r.register(&command{id: id, name: name, new: func() Body { return PReq(new(Req)) }})
 	r.register(&command{id: resp, name: name + "_resp", new: func() Body { return PResp(new(Resp)) }})
 }
 
@@ -146,7 +145,7 @@ func RegisterNotice[Notice any, P interface {
 	if id.IsResponse() {
 		panic(fmt.Sprintf("pdu: %s has command_id 0x%08X: bit 31 is for responses", name, uint32(id)))
 	}
-	r.register(&command{id: id, name: name, new: func() Body { return P(new(Notice)) }, notice: true, optional: true})
+	r.register(&command{id: id, name: name, new: func() Body { return P(new(Notice)) }, notice: true})
 }
 
 // DefineTLV makes the name and the form of a TLV known, so that it is checked

@@ -197,7 +197,8 @@ func TestCustomRules(t *testing.T) {
 	}
 }
 
-// Of a custom command, a header alone is an absent body, whichever way it goes.
+// A header alone is an absent body in a response of a custom command, and one
+// that ends too soon in a request.
 func TestCustomHeaderAlone(t *testing.T) {
 	c := pdu.NewCodec(vendor(), 0)
 	for _, id := range []pdu.CommandID{0x00010200, 0x80010200, 0x00010201} {
@@ -205,8 +206,12 @@ func TestCustomHeaderAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h, body, err := c.Decode(octets); err != nil || body != nil || h.Command != id {
-			t.Errorf("0x%08X: %+v, %v", uint32(id), body, err)
+		h, body, err := c.Decode(octets)
+		if body != nil || h.Command != id {
+			t.Errorf("0x%08X: %+v", uint32(id), body)
+		}
+		if got := pdu.StatusOf(err); id.IsResponse() && err != nil || !id.IsResponse() && got != pdu.StatusInvalidCommandLength {
+			t.Errorf("0x%08X: %v", uint32(id), err)
 		}
 		checkJSON(t, vendor(), octets)
 	}

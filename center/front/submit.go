@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
@@ -90,11 +91,14 @@ func (f *Front) times(m *message.Message, schedule, validity pdu.Time, now time.
 	return nil
 }
 
-// printable reports whether an address can be one: no control characters, and no
-// blanks in what is not a name.
+// printable reports whether an address can be one: no control characters and no
+// blanks, unless it is a name, which is in an alphabet of its own.
 func printable(a pdu.Address) bool {
+	if a.TON == pdu.TONAlphanumeric {
+		return true
+	}
 	for i := range len(a.Addr) {
-		if ch := a.Addr[i]; ch < ' ' && a.TON != pdu.TONAlphanumeric || ch == 0x7F || ch == ' ' && a.TON != pdu.TONAlphanumeric {
+		if ch := a.Addr[i]; ch <= ' ' || ch == 0x7F {
 			return false
 		}
 	}
@@ -186,8 +190,8 @@ func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time
 		if err == nil {
 			return old.MessageID(), nil
 		}
-		if err = statusOf(err, pdu.StatusOK); err != pdu.StatusOK { // else it has just left: try the next
-			return "", err
+		if !errors.Is(err, dispatch.ErrAway) && !errors.Is(err, dispatch.ErrFinal) { // else it has just left: try the next
+			return "", statusOf(err, pdu.StatusSubmitFailed)
 		}
 	}
 	return f.accept(ctx, c, now, m)

@@ -120,7 +120,7 @@ func withTLV(ctx context.Context, session *smpp.Session) error {
 func readTLV(m *pdu.SubmitSM) {
 	id, ok := templateID.Get(m.TLVs)
 	raw, ok2 := m.TLVs.Get(0x1401) // also of a tag that nobody knows
-	fmt.Println(id, ok, raw, ok2)
+	fmt.Printf("%s %v % x %v\n", id, ok, raw, ok2)
 }
 
 type ping struct {

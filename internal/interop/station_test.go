@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -186,7 +187,9 @@ func serve(t *testing.T, srv *smpp.Server, o interop.Options, wrap func(net.Conn
 	}
 	t.Cleanup(func() {
 		_ = srv.Close()
-		<-ended
+		if err := <-ended; !errors.Is(err, smpp.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return port
 }

@@ -224,7 +224,7 @@ func TestWiresharkReadsRandomPDUs(t *testing.T) {
 	reg := pdu.Standard()
 	var samples []sample
 	for _, id := range reg.Commands() {
-		for i := range 25 {
+		for i := range 20 {
 			body, _ := reg.New(id)
 			reg.Fill(rnd, body)
 			plausible(rnd, body)

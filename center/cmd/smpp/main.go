@@ -123,6 +123,7 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 	root.PersistentFlags().StringVar(&a.profile, "profile", "", "`name` of the profile that defaults are read from (default \"default\", if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
+		serveCommand(a),
 		sendCommand(a),
 		receiveCommand(a),
 		pingCommand(a),

@@ -1,0 +1,266 @@
+// Package center is a message center: it takes messages from ESMEs over SMPP,
+// keeps them, brings them to the ESMEs that receive for their destinations or to
+// a simulated network, and reports back with receipts.
+//
+// Everything is done by a room of its own: account knows who may bind, message
+// the life cycle, store keeps messages, dispatch delivers them in order and at
+// their time, route knows who gets them, handset simulates mobiles, and front
+// speaks SMPP. This package puts them together.
+package center
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/front"
+	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/center/store/memory"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/sms"
+)
+
+// DefaultRetention is how long messages stay known after their end when not told
+// otherwise.
+const DefaultRetention = 24 * time.Hour
+
+// ErrClosed is what Serve returns after Shutdown or Close.
+var ErrClosed = smpp.ErrServerClosed
+
+// Config says how a Center works. The zero value is a center for the account
+// demo with the password demo that keeps messages in memory.
+type Config struct {
+	// Accounts may bind. Empty: the one of account.Default.
+	Accounts []account.Account
+	// SystemID is what the center calls itself, at most 15 octets. Empty: "smpp".
+	SystemID string
+
+	// Handset says how the mobiles behave that every number has which no ESME
+	// receives for. The zero value delivers everything after 100 ms.
+	Handset handset.Profile
+
+	// Window is how many requests of a session are handled at once; as many again
+	// wait, more are refused with ESME_RTHROTTLED. Zero: 1000. Accounts may have
+	// their own.
+	Window int
+	// DeliverWindow is how many messages and receipts an ESME is sent before it
+	// has answered the first, on a session. Zero: 10. Accounts may have their own.
+	DeliverWindow int
+
+	// Validity is that of messages that do not say. Zero: 24 hours. Longer ones
+	// than MaxValidity (zero: 30 days) are cut to it.
+	Validity, MaxValidity time.Duration
+	// ReceiptValidity is how long a receipt waits for somebody to take it. Zero:
+	// 24 hours.
+	ReceiptValidity time.Duration
+	// Retry is how long to wait after the first, the second and further failed
+	// attempts to deliver; the last stands for all after it. Empty: 1 s, 5 s,
+	// 15 s, 1 min, 5 min, 15 min, 1 h.
+	Retry []time.Duration
+	// Linger is how long the addresses of an address_range stay with the account
+	// after its last session for them has ended. Zero: 5 minutes; negative: not
+	// at all.
+	Linger time.Duration
+
+	// MaxWaiting is how many messages may wait, those receipts included that are
+	// still to come; more are refused with ESME_RMSGQFUL. Each takes about a
+	// kilobyte. Zero: 400,000. MaxPerAccount is the same for a single account.
+	// Zero: half of it.
+	MaxWaiting, MaxPerAccount int
+	// Retention is how long a message is known after its end, for query_sm. Zero:
+	// 24 hours. MaxHistory is for how many messages at most. Zero: 200,000.
+	Retention  time.Duration
+	MaxHistory int
+
+	// Store keeps the messages; Close and Shutdown do not close it. Nil: memory.
+	Store store.Store
+
+	// TLS, when set, is for the connections of Serve.
+	TLS *tls.Config
+	// Zone is that of the dates in receipts. Nil: UTC.
+	Zone *time.Location
+	// EnquireLink, Inactivity and ResponseTimeout are those of smpp.Server.
+	EnquireLink, Inactivity, ResponseTimeout time.Duration
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// A Center is a message center that runs. Its methods may be called
+// concurrently.
+type Center struct {
+	server     *smpp.Server
+	front      *front.Front
+	dispatcher *dispatch.Dispatcher
+	table      *route.Table
+	handset    *handset.Handset
+	store      store.Store
+	ownStore   bool
+	tls        *tls.Config
+	retention  time.Duration
+	log        *slog.Logger
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	once    sync.Once
+}
+
+// New starts a center, which takes up what its store holds. End it with Shutdown
+// or Close. The error names the setting at fault.
+func New(cfg Config) (*Center, error) {
+	if len(cfg.Accounts) == 0 {
+		cfg.Accounts = []account.Account{account.Default()}
+	}
+	if cfg.SystemID == "" {
+		cfg.SystemID = "smpp"
+	}
+	if len(cfg.SystemID) > 15 {
+		return nil, fmt.Errorf("center: system id %q: %d octets; at most 15 are allowed", cfg.SystemID, len(cfg.SystemID))
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Retention <= 0 {
+		cfg.Retention = DefaultRetention
+	}
+	if cfg.ReceiptValidity <= 0 {
+		cfg.ReceiptValidity = front.DefaultValidity
+	}
+	book, err := account.NewBook(cfg.Accounts...)
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	owned := make(map[string][]route.Pattern)
+	for _, a := range book.All() {
+		for _, text := range a.Addresses {
+			p, err := route.ParsePattern(pdu.Address{Addr: text})
+			if err != nil {
+				return nil, fmt.Errorf("center: account %q: %w", a.ID, err)
+			}
+			owned[a.ID] = append(owned[a.ID], p)
+		}
+	}
+	c := &Center{store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, log: cfg.Logger, stop: make(chan struct{})}
+	if c.handset, err = handset.New(cfg.Handset); err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	if c.store == nil {
+		c.store, c.ownStore = &memory.Store{History: cfg.MaxHistory}, true
+	}
+	_, inMemory := c.store.(*memory.Store)
+	c.table = route.New(route.Config{Default: c.handset, Owned: owned, Linger: cfg.Linger, Changed: c.changed})
+	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
+		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,
+		Receipt: front.Receipts(sms.Profile{Zone: cfg.Zone}, cfg.ReceiptValidity, cfg.Logger),
+		Logger:  cfg.Logger,
+	})
+	if err != nil {
+		c.handset.Close()
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	c.front = front.New(front.Config{
+		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store,
+		SystemID: cfg.SystemID, Window: cfg.Window, DeliverWindow: cfg.DeliverWindow, Validity: cfg.Validity, MaxValidity: cfg.MaxValidity,
+		Inline: inMemory, Logger: cfg.Logger,
+	})
+	c.server = c.front.Server()
+	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
+	c.stopped.Go(c.prune)
+	return c, nil
+}
+
+// changed tells the dispatcher of a target that can take more, or is gone. ESMEs
+// bind only after New has returned.
+func (c *Center) changed(t dispatch.Target, gone bool) {
+	if gone {
+		c.dispatcher.Reroute(t)
+	} else {
+		c.dispatcher.Wake(t)
+	}
+}
+
+// prune forgets what is long over.
+func (c *Center) prune() {
+	tick := time.NewTicker(min(max(c.retention/10, time.Second), 10*time.Minute))
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case now := <-tick.C:
+			if _, err := c.store.Prune(context.Background(), now.Add(-c.retention)); err != nil {
+				c.log.Error("old messages cannot be forgotten", "error", err)
+			}
+		}
+	}
+}
+
+// Serve accepts connections on l until the center is shut down or l fails, and
+// closes l. It may be called for several listeners. It always returns an error:
+// ErrClosed after Shutdown or Close.
+func (c *Center) Serve(l net.Listener) error {
+	if c.tls != nil {
+		l = tls.NewListener(l, c.tls)
+	}
+	return c.server.Serve(l)
+}
+
+// ServeConn serves one connection that exists, such as one end of a pipe.
+func (c *Center) ServeConn(conn net.Conn) { c.server.ServeConn(conn) }
+
+// Stats are numbers about a Center.
+type Stats struct {
+	Sessions int // connections, bound or not
+	dispatch.Stats
+}
+
+// Stats returns the numbers of now.
+func (c *Center) Stats() Stats {
+	return Stats{Sessions: len(c.server.Sessions()), Stats: c.dispatcher.Stats()}
+}
+
+// Shutdown ends the center with nothing left half done: new binds and messages
+// are refused, what can be delivered now is, with its receipts, and the sessions
+// are unbound. What waits for a time, or for somebody to bind, stays in the
+// store. When ctx ends first the rest is cut short, and the error is that of ctx.
+func (c *Center) Shutdown(ctx context.Context) error {
+	c.front.StopBinds()
+	err := c.dispatcher.Drain(ctx)
+	if errors.Is(err, dispatch.ErrStopping) {
+		err = nil // it was closed already
+	}
+	if serr := c.server.Shutdown(ctx); err == nil {
+		err = serr
+	}
+	c.end()
+	return err
+}
+
+// Close ends the center at once. Sessions are unbound as a courtesy.
+func (c *Center) Close() error {
+	err := c.server.Close()
+	c.end()
+	return err
+}
+
+func (c *Center) end() {
+	c.once.Do(func() {
+		close(c.stop)
+		c.table.Close()
+		c.handset.Close()
+		c.dispatcher.Close()
+		c.stopped.Wait()
+		if c.ownStore {
+			_ = c.store.Close() // memory
+		}
+	})
+}
