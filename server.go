@@ -55,7 +55,7 @@ type Server struct {
 	Trace      *Trace       // nil: none
 
 	mu        sync.Mutex
-	listeners map[net.Listener]bool
+	listeners map[*net.Listener]bool // by pointer: a listener may be of a type that is no key
 	sessions  map[*Session]bool
 	closed    bool
 	opt       *options
@@ -130,12 +130,12 @@ func (srv *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 // Serve accepts connections on l until the server is closed or l fails, and
 // closes l. It always returns an error: ErrServerClosed after Shutdown or Close.
 func (srv *Server) Serve(l net.Listener) error {
-	if err := srv.serve(l); err != nil {
+	if err := srv.serve(&l); err != nil {
 		return err
 	}
 	defer func() {
 		srv.mu.Lock()
-		delete(srv.listeners, l)
+		delete(srv.listeners, &l)
 		srv.mu.Unlock()
 		_ = l.Close()
 	}()
@@ -161,15 +161,15 @@ func (srv *Server) Serve(l net.Listener) error {
 	}
 }
 
-func (srv *Server) serve(l net.Listener) error {
+func (srv *Server) serve(l *net.Listener) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.closed {
-		_ = l.Close()
+		_ = (*l).Close()
 		return ErrServerClosed
 	}
 	if srv.listeners == nil {
-		srv.listeners = make(map[net.Listener]bool)
+		srv.listeners = make(map[*net.Listener]bool)
 	}
 	srv.listeners[l] = true
 	return nil
@@ -234,7 +234,7 @@ func (srv *Server) stop(end func(*Session) error) error {
 	srv.mu.Unlock()
 	var errs []error
 	for _, l := range listeners {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := (*l).Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

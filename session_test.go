@@ -65,3 +65,30 @@ func TestSubmit(t *testing.T) {
 		}
 	}
 }
+
+// A listener whose type cannot be a map key serves like any other.
+type hookedListener struct {
+	net.Listener
+	hooks []func()
+}
+
+func TestServeHookedListener(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &smpp.Server{}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(hookedListener{Listener: l}) }()
+	s, err := smpp.Dial(t.Context(), "smpp://"+l.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, smpp.ErrServerClosed) {
+		t.Error(err)
+	}
+}
