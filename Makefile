@@ -11,7 +11,7 @@ BENCH    ?= .
 FUZZ     ?= .
 FUZZTIME ?= 1m
 
-.PHONY: check test bench fuzz vuln
+.PHONY: check test bench table fuzz vuln
 
 # Vet and lint both modules.
 check:
@@ -26,6 +26,10 @@ test:
 # All benchmarks, or those that BENCH matches.
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem work
+
+# The session table of docs/performance.md: the library against a bare framing loop and node-smpp.
+table:
+	go run ./center/internal/benchtable
 
 # Every fuzz target for FUZZTIME, one after the other, or those whose name FUZZ matches.
 fuzz:

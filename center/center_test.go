@@ -224,7 +224,7 @@ func TestReceipts(t *testing.T) {
 		{profile: "fail", registered: pdu.FinalReceipt, state: pdu.StateUndeliverable, end: pdu.StateUndeliverable, err: "001", after: 100 * time.Millisecond},
 		{profile: "fail", registered: pdu.SuccessReceipt, end: pdu.StateUndeliverable, after: 100 * time.Millisecond},
 		{profile: "reject", registered: pdu.FailureReceipt, state: pdu.StateRejected, end: pdu.StateRejected, err: "013", after: 100 * time.Millisecond},
-		{profile: "expire", registered: pdu.FailureReceipt, validity: time.Minute, state: pdu.StateExpired, end: pdu.StateExpired, err: "000", after: time.Minute},
+		{profile: "expire", registered: pdu.FailureReceipt, validity: time.Minute, state: pdu.StateExpired, end: pdu.StateExpired, err: "027", after: time.Minute},
 		{profile: "retry", registered: pdu.FinalReceipt, state: pdu.StateDelivered, end: pdu.StateDelivered, err: "000", after: 1200 * time.Millisecond},
 		{profile: "deliver:delay=0s", registered: pdu.FinalReceipt, state: pdu.StateDelivered, end: pdu.StateDelivered, err: "000"},
 	} {
@@ -832,6 +832,28 @@ func TestExpiryWhileNobodyIsBound(t *testing.T) {
 	})
 }
 
+// An ESME that wants its messages later gets them when it binds again, whatever
+// the pause.
+func TestPauseEndsWithBind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := piped(t, center.Config{Retry: []time.Duration{5 * time.Hour}})
+		e := p.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		r := p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "8080"}}, func(*pdu.DeliverSM) error { return pdu.StatusTemporaryAppError })
+		synctest.Wait()
+		m := text(pdu.ShortCode("8080"), "x")
+		m.RegisteredDelivery = 0
+		e.submit(m)
+		time.Sleep(time.Minute)
+		_ = r.Close()
+		time.Sleep(time.Minute)
+		begin := time.Now()
+		p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "8080"}}, nil).wait(1)
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("the message came %v after the bind", took)
+		}
+	})
+}
+
 // The address range of an ESME that is gone stays its own for a while.
 func TestLinger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -931,9 +953,16 @@ func TestRestart(t *testing.T) {
 }
 
 // Ten thousand messages, all accounted for.
-func TestManyMessages(t *testing.T) {
-	p := looped(t, center.Config{Handset: handset.Profile{Name: "random", Delay: -1, Seed: 7}, Retry: []time.Duration{50 * time.Millisecond}, DeliverWindow: 100})
-	const sessions, each = 4, 2500
+func TestManyMessages(t *testing.T) { testMany(t, nil, 4, 2500) }
+
+// The same with a store that may block, whose requests are handled on goroutines
+// of their own.
+func TestManyMessagesWithAnotherStore(t *testing.T) {
+	testMany(t, struct{ store.Store }{new(memory.Store)}, 2, 1000)
+}
+
+func testMany(t *testing.T, kept store.Store, sessions, each int) {
+	p := looped(t, center.Config{Store: kept, Handset: handset.Profile{Name: "random", Delay: -1, Seed: 7}, Retry: []time.Duration{50 * time.Millisecond}, DeliverWindow: 100})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	ids := map[string]int{}

@@ -182,7 +182,7 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 		e := d.enter(m, now)
 		e.msg = nil
 		if next := m.Next; !next.IsZero() && next.UnixNano() > now && e.queue.waiting.head == e {
-			d.pause(e.queue, next.UnixNano(), now)
+			d.pause(e.queue, nil, next.UnixNano(), now)
 		}
 		return nil
 	})
@@ -385,14 +385,35 @@ func (d *Dispatcher) tidy(q *queue) {
 		q.lane.remove(q)
 	}
 	if q.empty() {
-		d.wheel.remove(&q.pause)
+		d.unpause(q)
 		delete(d.queues, q.key)
 	}
 }
 
-func (d *Dispatcher) pause(q *queue, until, now int64) {
-	if !q.pause.armed() {
-		d.wheel.add(&q.pause, until, now)
+// pause lets nothing of a queue be tried for a while, or until the target of l,
+// which may be nil, is woken.
+func (d *Dispatcher) pause(q *queue, l *lane, until, now int64) {
+	if q.pause.armed() {
+		return
+	}
+	d.wheel.add(&q.pause, until, now)
+	if l != nil {
+		if l.paused == nil {
+			l.paused = make(map[*queue]struct{})
+		}
+		l.paused[q] = struct{}{}
+		q.sulking = l
+	}
+}
+
+func (d *Dispatcher) unpause(q *queue) {
+	d.wheel.remove(&q.pause)
+	if l := q.sulking; l != nil {
+		q.sulking = nil
+		delete(l.paused, q)
+		if l.idle() {
+			delete(d.lanes, l.target)
+		}
 	}
 }
 
@@ -443,15 +464,20 @@ func (d *Dispatcher) run(l *lane) {
 			l.push(q)
 		}
 	}
-	if l.flying == 0 && l.head == nil {
+	if l.idle() {
 		delete(d.lanes, l.target)
 	}
 }
 
-// Wake tells that a target can take more than before.
+// Wake tells that a target can take more than before. What it wanted later is
+// tried now.
 func (d *Dispatcher) Wake(t Target) {
 	d.mu.Lock()
 	if l := d.lanes[t]; l != nil {
+		for q := range l.paused {
+			d.unpause(q)
+			d.ready(q)
+		}
 		d.run(l)
 	}
 	d.unlock()
@@ -529,6 +555,7 @@ func (d *Dispatcher) start(a *Attempt) {
 // due handles a deadline that has come.
 func (d *Dispatcher) due(n *node, now int64) {
 	if q := n.queue; q != nil {
+		d.unpause(q)
 		d.ready(q)
 		d.tidy(q)
 		return
@@ -564,7 +591,7 @@ func (a *Attempt) Done(r Result) {
 		e.lost++
 		d.back(e, false, now)
 	case r.Outcome == Lost || r.Outcome == Later:
-		d.failed(e, a.Message, r, now)
+		d.failed(e, a.lane, a.Message, r, now)
 	default:
 		d.end(e, a.Message, r)
 		if r.Outcome == FailedAll {
@@ -593,7 +620,7 @@ func (d *Dispatcher) end(e *entry, m *message.Message, r Result) {
 }
 
 // failed handles a temporary failure.
-func (d *Dispatcher) failed(e *entry, m *message.Message, r Result, now int64) {
+func (d *Dispatcher) failed(e *entry, l *lane, m *message.Message, r Result, now int64) {
 	e.attempts++
 	e.lost = 0
 	switch {
@@ -607,7 +634,7 @@ func (d *Dispatcher) failed(e *entry, m *message.Message, r Result, now int64) {
 		return
 	}
 	next := now + int64(d.cfg.Retry[min(e.attempts, len(d.cfg.Retry))-1])
-	d.pause(e.queue, next, now)
+	d.pause(e.queue, l, next, now)
 	d.updates = append(d.updates, store.Op{Kind: store.Attempt, ID: e.id, Attempts: e.attempts, Next: time.Unix(0, next), Error: r.Error})
 	if e.attempts == 1 && m != nil && m.Kind == message.Normal && m.RegisteredDelivery&pdu.IntermediateNotification != 0 {
 		d.notes = append(d.notes, e)
@@ -732,6 +759,9 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		if err != nil { // cannot be: a target that takes what is final
 			d.log.Error("impossible transition", "id", m.ID, "error", err)
 			state = pdu.StateUnknown
+		}
+		if x.event == message.Expire && x.err == (message.Error{}) {
+			x.err = m.Error // why it was not delivered in time
 		}
 		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, State: state, At: now, Error: x.err})
 		if d.cfg.Receipt == nil || !m.WantsReceipt(state) {

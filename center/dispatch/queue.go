@@ -105,8 +105,9 @@ type queue struct {
 	key       Key
 	waiting   list
 	scheduled list
-	out       int  // entries that are away or held
-	pause     node // armed while nothing is to be tried
+	out       int   // entries that are away or held
+	pause     node  // armed while nothing is to be tried
+	sulking   *lane // whose target asked for the pause, while it lasts
 
 	lane          *lane // that it waits in for its turn; nil: in none
 	before, after *queue
@@ -122,7 +123,10 @@ type lane struct {
 	target     Target
 	flying     int // attempts under way
 	head, tail *queue
+	paused     map[*queue]struct{} // queues that its target wants later
 }
+
+func (l *lane) idle() bool { return l.flying == 0 && l.head == nil && len(l.paused) == 0 }
 
 func (l *lane) push(q *queue) {
 	q.lane, q.before, q.after = l, l.tail, nil

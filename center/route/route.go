@@ -53,6 +53,8 @@ type Table struct {
 	exact    map[string][]*Group // groups with exact patterns, by address
 	others   []*Group            // groups with other patterns
 	accounts map[string]*Group   // for receipts
+	claims   map[string][]*Group // groups with patterns, by account
+	members  map[Session][]*Group
 	closed   bool
 }
 
@@ -80,7 +82,7 @@ func New(cfg Config) *Table {
 	if cfg.Changed == nil {
 		cfg.Changed = func(dispatch.Target, bool) {}
 	}
-	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group)}
+	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group), claims: make(map[string][]*Group), members: make(map[Session][]*Group)}
 	for account, patterns := range cfg.Owned {
 		for _, p := range patterns {
 			if !p.IsZero() {
@@ -92,6 +94,7 @@ func New(cfg Config) *Table {
 }
 
 func (t *Table) insert(g *Group) {
+	t.claims[g.account] = append(t.claims[g.account], g)
 	if g.pattern.exact {
 		t.exact[g.pattern.text] = append(t.exact[g.pattern.text], g)
 	} else {
@@ -102,6 +105,11 @@ func (t *Table) insert(g *Group) {
 
 func (t *Table) delete(g *Group) {
 	same := func(h *Group) bool { return h == g }
+	if rest := slices.DeleteFunc(t.claims[g.account], same); len(rest) > 0 {
+		t.claims[g.account] = rest
+	} else {
+		delete(t.claims, g.account)
+	}
 	if g.pattern.exact {
 		if rest := slices.DeleteFunc(t.exact[g.pattern.text], same); len(rest) > 0 {
 			t.exact[g.pattern.text] = rest
@@ -183,10 +191,7 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 	}
 	groups := []*Group{t.receipts(account)}
 	found := false
-	for g := range t.groups() {
-		if g.account != account {
-			continue
-		}
+	for _, g := range t.claims[account] {
 		if g.pattern.text == addresses.text && g.pattern.ton == addresses.ton {
 			found = true
 		} else if !g.owned || !addresses.IsZero() && !covers(addresses, g.pattern) {
@@ -208,6 +213,7 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 		}
 		g.add(s)
 	}
+	t.members[s] = groups
 	t.mu.Unlock()
 	for _, d := range replaced {
 		t.cfg.Changed(d, true)
@@ -227,33 +233,12 @@ func covers(addresses, owned Pattern) bool {
 	return ok
 }
 
-// groups are those of addresses.
-func (t *Table) groups() func(func(*Group) bool) {
-	return func(yield func(*Group) bool) {
-		for _, gs := range t.exact {
-			for _, g := range gs {
-				if !yield(g) {
-					return
-				}
-			}
-		}
-		for _, g := range t.others {
-			if !yield(g) {
-				return
-			}
-		}
-	}
-}
-
 // Remove ends what Add began. It may be called again.
 func (t *Table) Remove(s Session) {
 	t.mu.Lock()
-	for _, g := range t.accounts {
-		g.remove(s)
-	}
 	var gone []*Group
-	for g := range t.groups() {
-		if !g.remove(s) || g.owned || g.window.Load() > 0 {
+	for _, g := range t.members[s] {
+		if !g.remove(s) || g.owned || g.pattern.IsZero() || g.window.Load() > 0 {
 			continue
 		}
 		if t.cfg.Linger < 0 {
@@ -262,6 +247,7 @@ func (t *Table) Remove(s Session) {
 			g.linger = time.AfterFunc(t.cfg.Linger, func() { t.lapse(g) })
 		}
 	}
+	delete(t.members, s)
 	for _, g := range gone {
 		t.delete(g)
 	}
@@ -289,9 +275,11 @@ func (t *Table) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	for g := range t.groups() {
-		if g.linger != nil {
-			g.linger.Stop()
+	for _, claims := range t.claims {
+		for _, g := range claims {
+			if g.linger != nil {
+				g.linger.Stop()
+			}
 		}
 	}
 }

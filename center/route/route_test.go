@@ -203,6 +203,7 @@ func TestLinger(t *testing.T) {
 		time.Sleep(59 * time.Second)
 		table.Add(s, "a", pattern(t, "8080"))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if got := deliver(table, net, to("8080"), 0, s); got != 1 || gone != 0 {
 			t.Errorf("after it came back: %d, %d", got, gone)
 		}
@@ -212,6 +213,7 @@ func TestLinger(t *testing.T) {
 			t.Errorf("while it lingers: %d", got)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if got := deliver(table, net, to("8080"), 0, s); got != 0 || gone != 1 {
 			t.Errorf("after it lapsed: %d, %d", got, gone)
 		}
