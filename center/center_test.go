@@ -140,6 +140,21 @@ func (e *esme) wait(n int) []*pdu.DeliverSM {
 	}
 }
 
+// eventually waits for what other processes would wait for too: it asks now and
+// then, for a minute at most.
+func eventually(t *testing.T, done func() bool) bool {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 12_000 {
+		if done() {
+			return true
+		}
+		<-tick.C
+	}
+	return false
+}
+
 func (e *esme) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -631,13 +646,12 @@ func TestReceiverComesBack(t *testing.T) {
 	<-enough
 	_ = first.NetConn().Close() // no unbind: as when the line breaks
 	<-first.Done()
-	time.Sleep(10 * time.Millisecond) // the center notices
+	eventually(t, func() bool { return p.center.Stats().Sessions == 1 }) // the center has noticed
 	second := p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: rangeOf}, nil)
 
 	delivered := map[string]int{}
 	last := -1
 	receipts := map[string]bool{}
-	deadline := time.Now().Add(20 * time.Second)
 	count := func(es ...*esme) {
 		clear(delivered)
 		for _, x := range es {
@@ -655,10 +669,7 @@ func TestReceiverComesBack(t *testing.T) {
 			x.mu.Unlock()
 		}
 	}
-	for count(e, first, second); (len(delivered) < n || len(receipts) < n) && time.Now().Before(deadline); count(e, first, second) {
-		time.Sleep(5 * time.Millisecond)
-	}
-	if len(delivered) != n || len(receipts) != n {
+	if !eventually(t, func() bool { count(e, first, second); return len(delivered) >= n && len(receipts) >= n }) {
 		t.Fatalf("%d messages and %d receipts of %d", len(delivered), len(receipts), n)
 	}
 	repeated := 0
@@ -997,16 +1008,13 @@ func testMany(t *testing.T, kept store.Store, sessions, each int) {
 	if len(ids) != sessions*each {
 		t.Fatalf("%d different ids for %d messages", len(ids), sessions*each)
 	}
-	deadline := time.Now().Add(60 * time.Second)
 	total := func() (n int) {
 		for _, e := range es {
 			n += e.count()
 		}
 		return n
 	}
-	for total() < sessions*each && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, func() bool { return total() >= sessions*each && p.center.Stats().Live == 0 })
 	states := map[pdu.MessageState]int{}
 	for _, e := range es {
 		e.mu.Lock()
