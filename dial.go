@@ -175,7 +175,7 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 		}
 		s.settle(version, false)
 		s.bindResp, s.peerID = &resp, resp.SystemID
-		s.bindReq = c.req.BindFields()
+		s.bindReq, s.bindID = c.req.BindFields(), c.req.Command()
 		if s.err == nil {
 			s.setState(boundState(c.req.Command()))
 		}

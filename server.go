@@ -259,6 +259,9 @@ func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 	s.mu.Lock()
 	busy := s.timers.binding
 	s.timers.binding = true
+	if !busy {
+		s.bindID = h.Command
+	}
 	s.mu.Unlock()
 	if busy {
 		_, _ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)

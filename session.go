@@ -73,6 +73,7 @@ type Session struct {
 	peerID   string // system_id of the peer
 	bindResp *pdu.BindResp
 	bindReq  *pdu.Bind
+	bindID   pdu.CommandID // of the bind that is decided on, or was granted
 
 	in inbound
 
@@ -192,6 +193,20 @@ func (s *Session) BindResponse() *pdu.BindResp {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bindResp
+}
+
+// BindMode returns what the session is bound for, or, while Server.Authenticate
+// decides on a bind, what the ESME asks for.
+func (s *Session) BindMode() BindMode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.bindID {
+	case pdu.IDBindTransmitter:
+		return Transmitter
+	case pdu.IDBindReceiver:
+		return Receiver
+	}
+	return Transceiver
 }
 
 // Account returns what Server.Authenticate granted, on the side of the message

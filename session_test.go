@@ -69,7 +69,15 @@ func TestSubmit(t *testing.T) {
 // A listener whose type cannot be a map key serves like any other.
 type hookedListener struct {
 	net.Listener
-	hooks []func()
+	accepted []func() // makes it no map key
+}
+
+func (l hookedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	for _, f := range l.accepted {
+		f()
+	}
+	return c, err
 }
 
 func TestServeHookedListener(t *testing.T) {
@@ -79,7 +87,7 @@ func TestServeHookedListener(t *testing.T) {
 	}
 	srv := &smpp.Server{}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(hookedListener{Listener: l}) }()
+	go func() { ended <- srv.Serve(hookedListener{l, []func(){func() {}}}) }()
 	s, err := smpp.Dial(t.Context(), "smpp://"+l.Addr().String(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -752,8 +752,8 @@ func TestAccounts(t *testing.T) {
 		wantStatus(t, "query_sm of another account's message", err, pdu.StatusInvalidMessageID)
 		_, err = b.Cancel(t.Context(), &pdu.CancelSM{MessageID: id, Source: from})
 		wantStatus(t, "cancel_sm of another account's message", err, pdu.StatusInvalidMessageID)
-		tx := p.bind(smpp.Config{SystemID: "tx", Password: "x"}, nil)
-		<-tx.Done() // a transceiver is not what the account may be
+		_, err = smpp.Bind(t.Context(), p.connect(), &smpp.Config{SystemID: "tx", Password: "x"})
+		wantStatus(t, "bind as what the account may not be", err, pdu.StatusBindFailed)
 		p.bind(smpp.Config{SystemID: "tx", Password: "x", Bind: smpp.Transmitter}, nil).submit(text(mobile, "x"))
 	})
 }

@@ -154,6 +154,10 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		f.log.Warn("bind refused: wrong system_id or password", "system_id", b.SystemID, "remote", remote)
 		return nil, pdu.StatusBindFailed
 	}
+	if mode := modes[smpp.SessionFrom(ctx).BindMode()]; !a.Modes.Has(mode) {
+		f.log.Warn("bind refused: the account may not bind like this", "account", a.ID, "bind", mode.String(), "allowed", a.Modes.String(), "remote", remote)
+		return nil, pdu.StatusBindFailed
+	}
 	pattern, err := route.ParsePattern(b.AddressRange)
 	if err != nil {
 		f.log.Warn("bind refused", "account", a.ID, "remote", remote, "error", err)
@@ -166,26 +170,19 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 	return &smpp.Account{SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern}}, nil
 }
 
-// modes are the account's names of the states of a session.
-var modes = map[smpp.State]account.Modes{
-	smpp.StateBoundTX:  account.Transmitter,
-	smpp.StateBoundRX:  account.Receiver,
-	smpp.StateBoundTRX: account.Transceiver,
+// modes are the account's names of what an ESME binds as.
+var modes = map[smpp.BindMode]account.Modes{
+	smpp.Transmitter: account.Transmitter,
+	smpp.Receiver:    account.Receiver,
+	smpp.Transceiver: account.Transceiver,
 }
 
 // bound looks after a session as long as it lives.
 func (f *Front) bound(s *smpp.Session) {
 	b := s.Account().Value.(*binding)
 	log := f.log.With("account", b.account.ID, "remote", s.RemoteAddr().String())
-	state := s.State()
-	mode := modes[state]
-	// Authenticate is not told how the ESME binds, so this comes after the answer.
-	if mode != 0 && !b.account.Modes.Has(mode) {
-		log.Warn("session ended: the account may not bind like this", "bind", mode.String(), "allowed", b.account.Modes.String())
-		_ = s.Close()
-		return
-	}
-	log.Info("bound", "state", state.String(), "version", s.Version().String(), "address_range", b.pattern.String())
+	mode := modes[s.BindMode()]
+	log.Info("bound", "as", mode.String(), "version", s.Version().String(), "address_range", b.pattern.String())
 	if mode&(account.Receiver|account.Transceiver) != 0 {
 		window := b.account.DeliverWindow
 		if window == 0 {

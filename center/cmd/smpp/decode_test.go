@@ -339,7 +339,7 @@ func TestEncodeErrors(t *testing.T) {
 	for _, tc := range []struct{ name, stdin, want string }{
 		{"no such command", good + good + `{"command":"submit"}`, `standard input:3: command: "submit" is no command`},
 		{"no command", `{}`, `standard input:1: command: a PDU has a command or a command_id`},
-		{"pretty", "{\n \"command\": \"query_sm\",\n \"body\": {\n  \"message_id\": \"1\",\n  \"source_addr_ton\": 256\n }\n}\n", `standard input:5: body.source_addr_ton: 256 does not fit in 1 octets`},
+		{"pretty", "{\n \"command\": \"query_sm\",\n \"body\": {\n  \"message_id\": \"1\",\n  \"source_addr_ton\": 256\n }\n}\n", `standard input:5: body.source_addr_ton: 256: an integer from 0 to 255 is required`},
 		{"in a list", "{\"command\":\"submit_multi\",\"body\":{\"dest_address\":[\n{\"dest_flag\":1},\n{\"dest_flag\":2,\n\"dl_name\":5}\n]}}", `standard input:4: body.dest_address[1].dl_name: `},
 		{"TLV", good + `{"command":"query_sm","body":{},` + "\n" + `"tlvs":[{"tag":5,"value":"0"}]}`, `standard input:3: tlvs[0].value: `},
 		{"TLV name", `{"command":"submit_sm","body":{},"tlvs":[{"name":"nonsense"}]}`, `standard input:1: tlvs[0].name: "nonsense" is no TLV`},
