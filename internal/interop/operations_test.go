@@ -58,7 +58,7 @@ var esmeOps = []op{
 		fields: with(fromACME, toMobile, m{"service_type": "CMT", "esm_class": 0x13, "protocol_id": 0x41, "priority_flag": 3,
 			"schedule_delivery_time": m{"date": "2027-01-02T03:04:05.000Z"}, "validity_period": m{"date": "2027-02-03T04:05:06.700Z"},
 			"registered_delivery": 0x11, "replace_if_present_flag": 1, "data_coding": 3, "sm_default_msg_id": 7, "short_message": m{"message": "caf\u00e9"}}),
-		tlvs:       m{"campaign_id": "summer-7", "label": []string{"red", "", "green"}, "weight": 4000000000},
+		tlvs:       m{"campaign_id": "summer-7", "label": []string{"red", "", "green"}, "weight": int64(4000000000)},
 		response:   &pdu.SubmitSMResp{MessageID: "0007a-F", TLVs: tlv.List{weight.Option(1), pdu.TLVCongestionState.Option(42)}},
 		respFields: m{"message_id": "0007a-F"}, respTLVs: m{"weight": 1, "congestion_state": 42},
 	},
@@ -103,7 +103,7 @@ var esmeOps = []op{
 			"registered_delivery": 2, "data_coding": 3, "short_message": m{"message": "hi"}}),
 		response: &pdu.SubmitMultiResp{MessageID: "m1", Failed: []pdu.Unsuccessful{{Address: mobile, Status: pdu.StatusInvalidDest}, {Address: pdu.Address{Addr: "222"}, Status: 0xFFFFFFFF}}},
 		respFields: m{"message_id": "m1", "unsuccess_sme": []m{with(toMobile, m{"error_status_code": 0x0b}),
-			{"dest_addr_ton": 0, "dest_addr_npi": 0, "destination_addr": "222", "error_status_code": 4294967295}}},
+			{"dest_addr_ton": 0, "dest_addr_npi": 0, "destination_addr": "222", "error_status_code": int64(4294967295)}}},
 	},
 	{
 		name: "data_sm from an ESME",

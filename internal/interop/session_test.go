@@ -194,7 +194,7 @@ var standardTLVs = []struct {
 	{pdu.TLVSourceAddrSubunit.Option(4), 4},
 	{pdu.TLVSourceNetworkType.Option(5), 5},
 	{pdu.TLVSourceBearerType.Option(6), 6},
-	{pdu.TLVQOSTimeToLive.Option(0xFEDCBA98), 0xFEDCBA98},
+	{pdu.TLVQOSTimeToLive.Option(0xFEDCBA98), int64(0xFEDCBA98)},
 	{pdu.TLVPayloadType.Option(1), 1},
 	{pdu.TLVAdditionalStatusInfoText.Option("why not"), "why not"},
 	{pdu.TLVReceiptedMessageID.Option("00ABc"), "00ABc"},
