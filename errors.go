@@ -15,7 +15,7 @@ var (
 	ErrServerClosed = errors.New("smpp: server closed")
 	// ErrClosed ends a session that this side closed. errors.Is(err,
 	// net.ErrClosed) holds for it as for every end of a session.
-	ErrClosed = fmt.Errorf("session closed: %w", net.ErrClosed)
+	ErrClosed error = closedError{}
 	// ErrTimeout fails a request that got no response in time.
 	ErrTimeout error = timeoutError{}
 	// ErrDeadPeer ends a session whose peer did not answer an enquire_link.
@@ -29,6 +29,11 @@ var (
 	// ErrUnbound ends a session that the peer unbound.
 	ErrUnbound = errors.New("the peer sent unbind")
 )
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "session closed by this side" }
+func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
 type timeoutError struct{}
 
@@ -94,7 +99,7 @@ type SessionError struct {
 }
 
 func (e *SessionError) Error() string {
-	if errors.Is(e.Err, net.ErrClosed) {
+	if errors.Is(e.Err, ErrClosed) {
 		return e.Err.Error()
 	}
 	return "session ended: " + e.Err.Error()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/center/internal/load"
+	"github.com/godwit-sms/smpp/pdu"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
@@ -87,10 +88,12 @@ func (a *app) bench(ctx context.Context, f *benchFlags) error {
 		return usagef("-n %d: 0 or more is required", o.Messages)
 	case o.Duration < 0:
 		return usagef("--duration %v: 0 or more is required", o.Duration)
-	case o.Conns < 1:
-		return usagef("--conns %d: 1 or more is required", o.Conns)
-	case o.Window < 1:
-		return usagef("--window %d: 1 or more is required", o.Window)
+	case o.Conns < 1 || o.Conns > 60_000:
+		return usagef("--conns %d: 1 to 60000 are possible", o.Conns)
+	case o.Window < 1 || o.Window > 100_000:
+		return usagef("--window %d: 1 to 100000 are possible", o.Window)
+	case conn.Bind == pdu.IDBindReceiver && !f.idle:
+		return usagef("--bind receiver: a receiver cannot send")
 	case o.Rate < 0:
 		return usagef("--rate %v: 0 or more is required", o.Rate)
 	}

@@ -116,7 +116,7 @@ func (f *connectionFlags) parse() (*connection, error) {
 		return nil, usagef("--smpp-version %q: 3.3, 3.4 or 5.0 is required", f.version)
 	}
 	if c.Version == pdu.V33 && c.Bind == pdu.IDBindTransceiver {
-		return nil, usagef("--bind transceiver: SMPP v3.3 only has receiver and transmitter")
+		return nil, usagef("--bind transceiver: SMPP v3.3 has no transceiver, use --bind transmitter or --bind receiver")
 	}
 	if err := cString(f.systemType, 12); err != nil {
 		return nil, usagef("--system-type: %w", err)

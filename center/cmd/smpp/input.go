@@ -119,6 +119,9 @@ func (p *patientReader) Read(b []byte) (int, error) {
 
 // isTerminal reports whether a person sits behind a stream.
 func isTerminal(stream any) bool {
+	if c, ok := stream.(*checkedWriter); ok {
+		stream = c.w
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -48,9 +50,16 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) i
 	})
 	root.SetArgs(append([]string{}, args...)) // never nil, which would make cobra read os.Args
 	root.SetIn(a.stdin)
+	out := &checkedWriter{w: a.stdout}
+	a.stdout = out
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		if err = out.error(); err != nil {
+			a.started = true // the command line was right
+		}
+	}
 	if err == nil {
 		return exitFine
 	}
@@ -72,6 +81,33 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) i
 	return exitFailed
 }
 
+// A checkedWriter remembers that what was written got lost, so that no
+// subcommand has to look after it at each line.
+type checkedWriter struct {
+	w   io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (c *checkedWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	if err != nil {
+		c.mu.Lock()
+		c.err = cmp.Or(c.err, err)
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+func (c *checkedWriter) error() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return fmt.Errorf("standard output: %w", c.err)
+	}
+	return nil
+}
+
 // An app is what the subcommands share: one run of the program.
 type app struct {
 	stdin          io.Reader
@@ -91,12 +127,15 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "smpp",
 		Short: "A tool for SMPP, the protocol between message centers and those who send through them",
-		Long: `smpp reads and writes the octets of SMPP v3.3, v3.4 and v5.0.
+		Long: `smpp runs a message center, sends and receives messages, puts load on message
+centers, and reads and writes the octets of SMPP v3.3, v3.4 and v5.0.
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.
 
 ` + defaultsHelp,
-		Example: `  smpp decode 00000010 00000015 00000000 00000001
+		Example: `  smpp serve
+  smpp send --to 491701234567 --from ACME --receipt "Your code is 4711"
+  smpp decode 00000010 00000015 00000000 00000001
   smpp decode --port 2775 capture.pcapng
   smpp help decode`,
 		Args:              cobra.ArbitraryArgs,

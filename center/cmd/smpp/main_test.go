@@ -75,7 +75,7 @@ func TestExitStatus(t *testing.T) {
 		stderr string // what standard error starts with
 	}{
 		{"fine", []string{"decode", link}, "", 0, ""},
-		{"nothing", nil, "", 2, "smpp reads and writes"},
+		{"nothing", nil, "", 2, "smpp runs a message center"},
 		{"help", []string{"--help"}, "", 0, ""},
 		{"help of a subcommand", []string{"help", "decode"}, "", 0, ""},
 		{"help of no subcommand", []string{"help", "dekode"}, "", 2, `smpp help: "dekode" is no subcommand (see "smpp help --help")`},
@@ -293,7 +293,7 @@ func TestConnectionFlags(t *testing.T) {
 		{"NUL", []string{"--url", "smpp://a:secret%00@h"}, 2, "--url: password: no NUL can stand in it"},
 		{"bind", []string{"--bind", "tx"}, 2, `--bind "tx": transceiver, receiver or transmitter is required`},
 		{"version", []string{"--smpp-version", "4"}, 2, `--smpp-version "4": 3.3, 3.4 or 5.0 is required`},
-		{"v3.3 transceiver", []string{"--smpp-version", "3.3"}, 2, "--bind transceiver: SMPP v3.3 only has"},
+		{"v3.3 transceiver", []string{"--smpp-version", "3.3"}, 2, "--bind transceiver: SMPP v3.3 has no transceiver"},
 		{"system_type", []string{"--system-type", "1234567890123"}, 2, "--system-type: 13 octets, at most 12 fit"},
 		{"timeout", []string{"--timeout", "0s"}, 2, "--timeout 0s: more than 0 is required"},
 		{"TLS flag without TLS", []string{"--tls-insecure"}, 2, "--tls-insecure: only with an ssmpp:// URL"},

@@ -102,7 +102,7 @@ func (a *app) ping(ctx context.Context, f *pingFlags) error {
 	}
 	if len(took) > 0 {
 		slices.Sort(took)
-		report.Count, report.MinMS, report.MedianMS, report.MaxMS = len(took), milliseconds(took[0]), milliseconds(took[len(took)/2]), milliseconds(took[len(took)-1])
+		report.Count, report.MinMS, report.MedianMS, report.MaxMS = len(took), milliseconds(took[0]), milliseconds((took[(len(took)-1)/2]+took[len(took)/2])/2), milliseconds(took[len(took)-1])
 	}
 	if f.json {
 		b, err := json.Marshal(report)

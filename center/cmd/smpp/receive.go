@@ -38,6 +38,10 @@ func receiveCommand(a *app) *cobra.Command {
 parts of long messages are joined; what is still missing after --join-timeout is
 printed as far as it came.
 
+What comes is up to the message center. That of "smpp serve" hands over the
+receipts of the account and the messages to the addresses in --address-range;
+they stay the account's for some minutes after receive has ended.
+
 With --exec, a command is run for each of them, with the JSON on its standard
 input and SMPP_KIND, SMPP_SOURCE, SMPP_DEST, SMPP_TEXT, SMPP_MESSAGE_ID and
 SMPP_STATE in its environment. A message is acknowledged only when the command
@@ -229,12 +233,19 @@ func (r *receiver) print(e received) {
 			line += " (err " + e.Err + ")"
 		}
 	default:
-		line = fmt.Sprintf("%s %s -> %s: %s", e.Time.Format(time.TimeOnly), e.Source, e.Dest, printableText(e.Text))
+		line = fmt.Sprintf("%s %s -> %s: %s", e.Time.Format(time.TimeOnly), orNone(e.Source), orNone(e.Dest), printableText(e.Text))
 		if len(e.Missing) > 0 {
 			line += fmt.Sprintf(" (parts %v never came)", e.Missing)
 		}
 	}
 	_, _ = fmt.Fprintln(r.a.stdout, line)
+}
+
+func orNone(address string) string {
+	if address == "" {
+		return "(none)"
+	}
+	return printableText(address)
 }
 
 func orWord(a, b string) string {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -44,7 +46,9 @@ func sendCommand(a *app) *cobra.Command {
 		Long: `send binds, sends a message of any length in any script, and prints the
 message_id of each part. The text is what is left on the command line, or
 standard input when there is nothing, or "-". With --receipt it waits for the
-receipts and fails unless all parts were delivered.
+receipts and fails unless all parts were delivered. Without it, it binds as
+transmitter, so that no receipts of others come its way. A part that is refused
+for the time being, throttled for one, is sent again until --timeout is over.
 
 An address with letters is a name, one of up to six digits a short code, any
 other an international number; --to-ton and its sisters say otherwise.`,
@@ -54,7 +58,7 @@ other an international number; --to-ton and its sisters say otherwise.`,
   smpp send --to 447700900123 --udh 0605040B8423F0 --binary 0106246170706C --tlv user_message_reference=00FF`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd, f, args) },
 	}
-	f.connection = addConnectionFlags(cmd, "transceiver")
+	f.connection = addConnectionFlags(cmd, "transmitter")
 	fs := cmd.Flags()
 	fs.StringVar(&f.to.addr, "to", "", "destination `address`")
 	fs.StringVar(&f.from.addr, "from", "", "source `address`; the message center's default when left out")
@@ -92,8 +96,17 @@ func (f *sendFlags) parts(text string) ([]*pdu.SubmitSM, error) {
 	if m.Dest, err = f.to.parse("to", 20); err != nil {
 		return nil, err
 	}
+	if m.Dest.TON == pdu.TONAlphanumeric && f.to.ton < 0 {
+		return nil, usagef("--to %q: a number is required; --to-ton 5 makes it a name", f.to.addr)
+	}
+	if f.priority > 4 {
+		return nil, usagef("--priority %d: 0 to 4 are possible", f.priority)
+	}
 	if m.Source, err = f.from.parse("from", 20); err != nil {
 		return nil, err
+	}
+	if m.Source.TON == pdu.TONAlphanumeric && len(m.Source.Addr) > 11 && f.from.ton < 0 {
+		return nil, usagef("--from %q: a name has at most 11 characters on GSM networks; --from-ton 5 sends it all the same", f.from.addr)
 	}
 	if m.ScheduleDeliveryTime, err = smppTime(f.schedule); err != nil {
 		return nil, usagef("--schedule: %w", err)
@@ -233,6 +246,9 @@ type sendReport struct {
 }
 
 func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
+	if f.receipt && !cmd.Flags().Changed("bind") {
+		f.connection.bind = "transceiver"
+	}
 	conn, err := f.connection.parse()
 	if err != nil {
 		return err
@@ -244,12 +260,17 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 		return usagef("--bind receiver: a receiver cannot send")
 	}
 	text := strings.Join(args, " ")
+	if f.binary != "" && len(args) > 0 {
+		return usagef("--binary: a message has either octets or a text")
+	}
 	if f.binary == "" && (len(args) == 0 || text == "-") {
 		b, err := io.ReadAll(a.stdin)
 		if err != nil {
 			return fmt.Errorf("standard input: %w", err)
 		}
-		text = strings.TrimSuffix(string(b), "\n")
+		if text = strings.TrimSuffix(string(b), "\n"); text == "" {
+			return usagef("standard input: there is no text; \"\" as an argument sends an empty message")
+		}
 	}
 	parts, err := f.parts(text)
 	if err != nil {
@@ -257,7 +278,7 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	}
 	ctx := cmd.Context()
 	wanted := newReceipts()
-	s, err := conn.dial(ctx, smpp.Config{Window: 10, Handler: wanted})
+	s, err := conn.dial(ctx, smpp.Config{Window: 10, Handler: wanted, InboundWindow: 1000})
 	if err != nil {
 		return err
 	}
@@ -266,13 +287,19 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	ids := make([]string, len(parts))
 	failed := make([]error, len(parts))
 	var wg sync.WaitGroup
+	var lost atomic.Bool // a part: what came after it would never be joined
 	room := make(chan struct{}, 10)
 	for i, m := range parts {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			resp, err := s.Submit(ctx, m)
+			if lost.Load() {
+				failed[i] = errors.New("not sent, as another part was not accepted")
+				return
+			}
+			resp, err := submit(ctx, s, m, conn.Timeout)
 			if err != nil {
+				lost.Store(true)
 				failed[i] = err
 				return
 			}
@@ -280,6 +307,7 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 		})
 	}
 	wg.Wait()
+	wanted.expect(ids)
 	refused := 0
 	for i := range parts {
 		r := sendReport{Part: i + 1, Parts: len(parts), MessageID: ids[i], DataCoding: (*uint8)(&parts[i].DataCoding)}
@@ -300,6 +328,25 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 		return nil
 	}
 	return a.awaitReceipts(ctx, f, ids, wanted, s)
+}
+
+// submit sends a part, again if it was refused for the time being.
+func submit(ctx context.Context, s *smpp.Session, m *pdu.SubmitSM, patience time.Duration) (*pdu.SubmitSMResp, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		resp, err := s.Submit(ctx, m)
+		if err == nil || smpp.Outcome(err) != smpp.Refused || !smpp.SafeToRetry(err) {
+			return resp, err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, err
+		}
+	}
 }
 
 func (a *app) reportPart(f *sendFlags, r sendReport) {
@@ -325,29 +372,46 @@ func (a *app) reportPart(f *sendFlags, r sendReport) {
 	}
 }
 
-// receipts collects the receipts that come, by message id; they may come before
-// the response to the submission.
+// receipts collects the receipts that come, by message id. They may come before
+// the response to the submission; those for messages of others are left to the
+// message center.
 type receipts struct {
 	smpp.Handler
-	mu   sync.Mutex
-	got  map[string]*sms.Receipt
-	more chan struct{}
+	known chan struct{} // closed when ids is set
+	ids   []string
+	mu    sync.Mutex
+	got   map[string]*sms.Receipt
+	more  chan struct{}
 }
 
 func newReceipts() *receipts {
-	r := &receipts{got: map[string]*sms.Receipt{}, more: make(chan struct{}, 1)}
+	r := &receipts{known: make(chan struct{}), got: map[string]*sms.Receipt{}, more: make(chan struct{}, 1)}
 	mux := smpp.NewMux()
-	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, r.add(m) })
-	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, r.add(m) })
+	smpp.Handle(mux, func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, r.add(ctx, m) })
+	smpp.Handle(mux, func(ctx context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, r.add(ctx, m) })
 	r.Handler = mux
 	return r
 }
 
-// add keeps a final receipt. What is no receipt is left to the message center:
-// this command is not the one to take messages.
-func (r *receipts) add(b pdu.Body) error {
+// expect says which messages are ours.
+func (r *receipts) expect(ids []string) {
+	r.ids = ids
+	close(r.known)
+}
+
+// add keeps a receipt of ours. Whatever else comes is not for this command to
+// take.
+func (r *receipts) add(ctx context.Context, b pdu.Body) error {
 	receipt, ok := sms.Profile{}.ReadReceipt(b)
 	if !ok {
+		return pdu.StatusTemporaryAppError
+	}
+	select {
+	case <-r.known:
+	case <-ctx.Done():
+		return pdu.StatusTemporaryAppError
+	}
+	if receipt.ID == "" || !slices.Contains(r.ids, receipt.ID) {
 		return pdu.StatusTemporaryAppError
 	}
 	if receipt.Final() {
@@ -380,7 +444,7 @@ func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, wan
 			case <-s.Done():
 				return fmt.Errorf("waiting for the receipt of %s: %w", id, s.Err())
 			case <-ctx.Done():
-				return fmt.Errorf("message %s: %w", id, context.Cause(ctx))
+				return fmt.Errorf("waiting for the receipt of %s: %w", id, context.Cause(ctx))
 			}
 			receipt = wanted.take(id)
 		}

@@ -99,6 +99,11 @@ func TestSend(t *testing.T) {
 			[]string{"# (part 1 of 3)", "# (part 2 of 3)", "# (part 3 of 3)", "# delivered", "# delivered", "# delivered"}, ""},
 		{"not delivered", undelivered.URL, "", []string{"--to", "8080", "--receipt", "hello"}, 1, []string{"#", "# undeliverable"}, "1 of 1 parts not delivered"},
 		{"refused", delivered.URL, "", []string{"--to", "666", "hello"}, 1, nil, "ESME_RINVDSTADR"},
+		{"throttled", delivered.URL, "", []string{"--to", "429", "--timeout", "300ms", "hello"}, 1, nil, "ESME_RTHROTTLED"},
+		{"no text", delivered.URL, "\n", []string{"--to", "8080"}, 2, nil, "there is no text"},
+		{"octets and text", delivered.URL, "", []string{"--to", "8080", "--binary", "00", "hello"}, 2, nil, "either octets or a text"},
+		{"a number with a letter", delivered.URL, "", []string{"--to", "4917x", "hello"}, 2, nil, "a number is required"},
+		{"a long name", delivered.URL, "", []string{"--to", "8080", "--from", "TooLongSenderName", "hello"}, 2, nil, "at most 11"},
 		{"no destination", delivered.URL, "", []string{"hello"}, 2, nil, "--to: a destination is required"},
 		{"not in the alphabet", delivered.URL, "", []string{"--to", "8080", "--charset", "gsm7", "Привет"}, 2, nil, "П"},
 		{"bad time", delivered.URL, "", []string{"--to", "8080", "--validity", "soon", "hello"}, 2, nil, "--validity"},
@@ -134,6 +139,60 @@ func TestSend(t *testing.T) {
 				t.Errorf("the password is shown: %s%s", stdout, stderr)
 			}
 		})
+	}
+}
+
+// A receipt for somebody else's message is left to the message center, and a
+// send that waits for none does not even bind for them.
+func TestSendLeavesReceiptsOfOthers(t *testing.T) {
+	isolate(t)
+	answers := make(chan error, 1)
+	mux := smpp.NewMux()
+	smpp.Handle(mux, func(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+		s := smpp.SessionFrom(ctx)
+		for _, id := range []string{"other", "mine"} {
+			receipt, err := sms.Profile{}.WriteReceipt(m, sms.Receipt{ID: id, State: pdu.StateDelivered, HasState: true})
+			if err != nil {
+				return nil, err
+			}
+			go func() {
+				if _, err := s.Deliver(context.Background(), receipt); id == "other" {
+					answers <- err
+				}
+			}()
+		}
+		return &pdu.SubmitSMResp{MessageID: "mine"}, nil
+	})
+	srv := smpptest.NewServer(mux)
+	t.Cleanup(func() { srv.Close() })
+	if status, stdout, stderr := run(t, "", "send", "--url", srv.URL, "--to", "8080", "--receipt", "hello"); status != 0 || stdout != "mine\nmine delivered\n" {
+		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
+	}
+	if err := <-answers; !errors.Is(err, pdu.StatusTemporaryAppError) && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the receipt of another message was answered %v", err)
+	}
+	if status, _, stderr := run(t, "", "send", "--url", srv.URL, "--to", "8080", "hello"); status != 0 {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
+	var state *smpp.StateError
+	if err := <-answers; !errors.As(err, &state) && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a transmitter was delivered to: %v", err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// What cannot be printed is a failure.
+func TestStandardOutputFull(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	for _, args := range [][]string{{"send", "--url", srv.URL, "--to", "8080", "hello"}, {"ping", "--url", srv.URL, "-n", "1"}, {"version"}, {"send", "--help"}} {
+		var stderr buffer
+		if status := main.Run(t.Context(), args, strings.NewReader(""), full{}, &stderr); status != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v: exit status %d: %s", args, status, &stderr)
+		}
 	}
 }
 
@@ -314,7 +373,7 @@ func TestReceiveForPeople(t *testing.T) {
 	}
 	<-s.Done()
 	stop()
-	if got := stdout.String(); !strings.Contains(got, `8080 -> : a\x1b[2Jb`) {
+	if got := stdout.String(); !strings.Contains(got, `8080 -> (none): a\x1b[2Jb`) {
 		t.Errorf("printed %q", got)
 	}
 }
@@ -400,6 +459,14 @@ func TestBench(t *testing.T) {
 	}
 	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--style", "sideways"); status != 2 || !strings.Contains(stderr, "sideways") {
 		t.Errorf("exit status %d: %s", status, stderr)
+	}
+	if status, stdout, stderr := run(t, "", "bench", "--url", srv.URL, "-n", "20", "--window", "100000"); status != 0 {
+		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
+	}
+	for _, args := range [][]string{{"--window", "100001"}, {"--conns", "60001"}, {"--bind", "receiver"}} {
+		if status, _, stderr := run(t, "", append([]string{"bench", "--url", srv.URL, "-n", "1"}, args...)...); status != 2 || !strings.Contains(stderr, args[0]) {
+			t.Errorf("%v: exit status %d: %s", args, status, stderr)
+		}
 	}
 	if status, _, stderr := run(t, "", "bench", "--url", srv.URL, "--size", "7"); status != 2 || !strings.Contains(stderr, "7") {
 		t.Errorf("exit status %d: %s", status, stderr)

@@ -128,7 +128,14 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 			wg.Go(func() { r.async(ctx, s) })
 			continue
 		}
-		for range o.Window {
+		callers := o.Window
+		if o.Messages > 0 {
+			callers = min(callers, o.Messages)
+		}
+		for range callers {
+			if ctx.Err() != nil {
+				break
+			}
 			wg.Go(func() { r.blocking(ctx, s) })
 		}
 	}
@@ -223,20 +230,29 @@ func bindAll(ctx context.Context, o Options) ([]*smpp.Session, error) {
 	sessions, failed := make([]*smpp.Session, o.Conns), make([]error, o.Conns)
 	room := make(chan struct{}, 32)
 	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for i := range sessions {
 		room <- struct{}{}
+		if ctx.Err() != nil {
+			failed[i] = ctx.Err()
+			break
+		}
 		wg.Go(func() {
 			defer func() { <-room }()
-			sessions[i], failed[i] = o.Dial(ctx, smpp.Config{Window: o.Window})
+			if sessions[i], failed[i] = o.Dial(ctx, smpp.Config{Window: o.Window}); failed[i] != nil {
+				cancel() // what one is refused, the others would be, too
+			}
 		})
 	}
 	wg.Wait()
+	var first error
 	for _, err := range failed {
-		if err != nil {
-			return sessions, err
+		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
+			first = err
 		}
 	}
-	return sessions, nil
+	return sessions, first
 }
 
 func closeAll(sessions []*smpp.Session) {
@@ -315,8 +331,8 @@ func (r *run) blocking(ctx context.Context, s *smpp.Session) {
 		begin := time.Since(r.begin)
 		_, err := s.Submit(ctx, m)
 		t.add(time.Since(r.begin)-begin, err)
-		if err != nil && s.Err() != nil {
-			return
+		if err != nil && smpp.Outcome(err) != smpp.Refused && !errors.Is(err, smpp.ErrTimeout) {
+			return // the session is not what it was
 		}
 	}
 }
@@ -335,9 +351,8 @@ func (r *run) async(ctx context.Context, s *smpp.Session) {
 		})
 		if err != nil {
 			open.Done()
-			if s.Err() != nil {
-				break
-			}
+			t.add(0, err)
+			break // nothing can be sent any more
 		}
 	}
 	open.Wait()
