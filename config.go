@@ -78,7 +78,7 @@ type Config struct {
 	Handler Handler
 
 	// Window is how many requests may wait for their responses; sending more
-	// blocks. Zero: 10.
+	// blocks. Zero: 10; at most 1,048,576.
 	Window int
 	// InboundWindow is how many requests of the peer are handled at once. As
 	// many again wait; more are refused with StatusTemporaryAppError. Zero: 10.
@@ -145,8 +145,17 @@ func timer(d, zero time.Duration) time.Duration {
 	case d == 0:
 		return zero
 	}
-	return d
+	return min(d, 10*365*24*time.Hour)
 }
+
+const (
+	maxWindow = 1 << 20
+	maxMaxPDU = 1 << 30
+)
+
+func windowOf(n int) int { return min(orElse(max(n, 0), DefaultWindow), maxWindow) }
+
+func maxPDUOf(n int) int { return min(orElse(max(n, 0), pdu.DefaultMaxLen), maxMaxPDU) }
 
 func orElse[T comparable](v, zero T) T {
 	var z T
@@ -158,14 +167,14 @@ func orElse[T comparable](v, zero T) T {
 
 func (c *Config) options() *options {
 	return &options{
-		window:     orElse(max(c.Window, 0), DefaultWindow),
-		inbound:    orElse(max(c.InboundWindow, 0), DefaultWindow),
+		window:     windowOf(c.Window),
+		inbound:    windowOf(c.InboundWindow),
 		response:   timer(c.ResponseTimeout, DefaultResponseTimeout),
 		enquire:    timer(c.EnquireLink, DefaultEnquireLink),
 		inactivity: timer(c.Inactivity, 0),
 		reg:        orElse(c.Registry, pdu.Standard()),
 		strictness: c.Strictness,
-		maxPDU:     orElse(max(c.MaxPDU, 0), pdu.DefaultMaxLen),
+		maxPDU:     maxPDUOf(c.MaxPDU),
 		log:        orElse(c.Logger, slog.Default()),
 		trace:      orElse(c.Trace, &noTrace),
 	}

@@ -146,13 +146,14 @@ func Outcome(err error) OutcomeKind {
 
 // SafeToRetry reports whether the same request may be sent again without the
 // risk of doing it twice, and with a chance of success: it was never sent, or
-// it was refused with a temporary status. A PDU that cannot be encoded will not
-// do better next time and is not safe in this sense.
+// it was refused with a temporary status. One that the state of the session
+// forbids may do better on another session. A PDU that cannot be encoded will
+// not, and is not safe in this sense.
 func SafeToRetry(err error) bool {
 	switch Outcome(err) {
 	case NeverSent:
-		var e *pdu.EncodeError
-		return !errors.As(err, &e)
+		var encode *pdu.EncodeError
+		return !errors.As(err, &encode) && !errors.Is(err, errNoRequest) && !errors.Is(err, errHasResponse)
 	case Refused:
 		var resp *ResponseError
 		return errors.As(err, &resp) && resp.Status.Temporary()

@@ -13,7 +13,9 @@ import (
 // A Handler answers the requests of a peer. ServeSMPP is called on one of a
 // bounded number of goroutines of the session, so it may block, and may send on
 // the same session; calls for several requests run at the same time. It may
-// return before it has answered: w can be kept and used later.
+// return before it has answered: w can be kept and used later. A request that is
+// never answered takes its place among those handled as long as the session
+// lives.
 //
 // HandlerFor and Handle make a Handler of a function with typed arguments,
 // which is what most programs want.
@@ -115,7 +117,8 @@ var errUnsupported = fmt.Errorf("command not supported: %w", pdu.StatusInvalidCo
 
 // Inline marks a handler that never blocks and is quick: it runs on the
 // goroutine that reads the session, which is faster and keeps the order of the
-// requests.
+// requests. It may keep the ResponseWriter; beyond twice the window of those,
+// requests are refused.
 func Inline(h Handler) Handler { return inlineHandler{h} }
 
 type inlineHandler struct{ Handler }
@@ -194,6 +197,9 @@ func resolve(h Handler, id pdu.CommandID) (_ Handler, inline bool) {
 		case inlineHandler:
 			h, inline = v.Handler, true
 		case *Mux:
+			if v == nil {
+				return unsupported, true
+			}
 			h = v.handler(id)
 		default:
 			return h, inline

@@ -21,7 +21,7 @@ type inbound struct {
 	retire  int // of them, to end
 	used    bool
 	closed  bool
-	drained func() // called once when nothing is left to answer
+	drained []func() // called once when nothing is left to answer
 }
 
 type job struct {
@@ -72,7 +72,15 @@ func (d *inbound) more(s *Session) {
 
 func (d *inbound) work(s *Session) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	ran := true
+	defer func() {
+		if !ran { // runtime.Goexit in the handler
+			d.mu.Lock()
+			d.running--
+			d.more(s)
+		}
+		d.mu.Unlock()
+	}()
 	for {
 		for !d.closed && (d.waiting() == 0 || d.busy >= d.limit) {
 			if d.retire > 0 {
@@ -96,16 +104,23 @@ func (d *inbound) work(s *Session) {
 		d.busy++
 		d.more(s)
 		d.mu.Unlock()
+		ran = false
 		s.run(j)
+		ran = true
 		d.mu.Lock()
 	}
 }
 
-// hold counts a request that an inline handler is given.
-func (d *inbound) hold() {
+// hold counts a request that an inline handler is given, or reports that too
+// many of them were kept.
+func (d *inbound) hold() bool {
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy >= 2*d.limit {
+		return false
+	}
 	d.busy++
-	d.mu.Unlock()
+	return true
 }
 
 // release counts a request as answered.
@@ -113,37 +128,33 @@ func (d *inbound) release(s *Session) {
 	d.mu.Lock()
 	d.busy--
 	d.more(s)
-	f := d.takeDrained()
+	fs := d.takeDrained()
 	d.mu.Unlock()
-	if f != nil {
-		f()
-	}
+	callAll(fs)
 }
 
-func (d *inbound) takeDrained() func() {
-	if d.drained == nil || d.busy > 0 || d.waiting() > 0 {
+func (d *inbound) takeDrained() []func() {
+	if d.busy > 0 || d.waiting() > 0 {
 		return nil
 	}
-	f := d.drained
+	fs := d.drained
 	d.drained = nil
-	return f
+	return fs
+}
+
+func callAll(fs []func()) {
+	for _, f := range fs {
+		f()
+	}
 }
 
 // whenDrained calls f once all requests are answered, perhaps at once.
 func (d *inbound) whenDrained(f func()) {
 	d.mu.Lock()
-	prev := d.drained
-	d.drained = func() {
-		if prev != nil {
-			prev()
-		}
-		f()
-	}
-	g := d.takeDrained()
+	d.drained = append(d.drained, f)
+	fs := d.takeDrained()
 	d.mu.Unlock()
-	if g != nil {
-		g()
-	}
+	callAll(fs)
 }
 
 // relax lets go of goroutines and memory that were not used since the last call.
@@ -165,13 +176,11 @@ func (d *inbound) close() {
 	d.mu.Lock()
 	d.closed = true
 	d.queue, d.head = nil, 0
-	f := d.drained
+	fs := d.drained
 	d.drained = nil
 	d.cond.Broadcast()
 	d.mu.Unlock()
-	if f != nil {
-		f()
-	}
+	callAll(fs)
 }
 
 // run gives a request to its handler.

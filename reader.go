@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -77,6 +78,11 @@ func (src *source) run() error {
 			return s.closedByPeer(err)
 		}
 		s.heardNow()
+		if s.paused.Load() {
+			if err := s.stand(); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -308,7 +314,7 @@ func (s *Session) complete(r *response) {
 	}
 	switch h.Command {
 	case r.want:
-		_, body, err := s.dec.Decode(r.frame)
+		body, err := s.decode(h, r.frame)
 		switch {
 		case h.Status != pdu.StatusOK:
 			// A body that does not decode is as good as none: the status stands.
@@ -332,6 +338,20 @@ func (s *Session) complete(r *response) {
 	}
 }
 
+// decode reads a PDU. A Fields method of the user's that panics does not take the
+// process with it: the peer chooses its input.
+func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.opt.log.Error("smpp: Fields panicked", "command", h.Command.String(), "panic", v, "stack", string(debug.Stack()))
+			err = &pdu.DecodeError{Command: h.Command, Field: "body", Offset: pdu.HeaderLen, Status: pdu.StatusSystemError, Reason: "its Fields method panicked"}
+			body, s.dec = nil, s.opt.decoder()
+		}
+	}()
+	_, body, err = s.dec.Decode(frame)
+	return body, err
+}
+
 // request handles a PDU that is no response.
 func (s *Session) request(h pdu.Header, frame []byte) {
 	reply := func(id pdu.CommandID, status pdu.Status, body pdu.Body) {
@@ -352,7 +372,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		}
 		return
 	}
-	_, body, err := s.dec.Decode(frame)
+	body, err := s.decode(h, frame)
 	if err != nil {
 		if notice {
 			reply(pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil)
@@ -369,8 +389,10 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		s.peerUnbinds(h)
 		return
 	case pdu.BindRequest:
-		s.server.bind(s, h, b)
-		return
+		if s.server != nil && outsideWindow(h.Command) {
+			s.server.bind(s, h, b)
+			return
+		}
 	}
 	if s.leaving.Load() { // or a peer that goes on sending could keep Shutdown waiting for ever
 		s.busy(h, notice)
@@ -407,13 +429,13 @@ func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body 
 		return false, s.err
 	}
 	from := len(s.out)
-	out, err := s.encoder().Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	out, err := s.encodeResponse(h, id, status, body)
 	if err != nil {
 		return false, err
 	}
 	s.out = out
 	if s.opt.trace.Sent != nil {
-		s.opt.trace.Sent(s, s.out[from:])
+		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
 	return false, nil
 }
@@ -422,7 +444,10 @@ func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body 
 func (s *Session) runInline(j job) {
 	v, ok := j.handler.(service)
 	if !ok {
-		s.in.hold()
+		if !s.in.hold() {
+			s.busy(j.header, s.opt.reg.Notice(j.header.Command))
+			return
+		}
 		s.run(j)
 		return
 	}
@@ -453,11 +478,20 @@ func (s *Session) peerUnbinds(h pdu.Header) {
 	s.mu.Lock()
 	s.setState(StateUnbound)
 	s.mu.Unlock()
+	if s.peerUnbound {
+		_, _ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{}) // once more
+		return
+	}
+	s.peerUnbound = true
 	s.in.whenDrained(func() {
+		_, _ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{})
 		s.mu.Lock()
 		s.hangUp = true
+		write := s.err == nil && !s.writing
+		s.writing = s.writing || write
 		s.mu.Unlock()
-		_ = s.respond(h, pdu.StatusOK, nil, true) // fails only when the session has ended
-		s.flushRead()
+		if write {
+			s.drain()
+		}
 	})
 }

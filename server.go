@@ -73,7 +73,7 @@ func (srv *Server) options() *options {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.opt == nil {
-		window := orElse(max(srv.Window, 0), DefaultWindow)
+		window := windowOf(srv.Window)
 		srv.opt = &options{
 			window:      window,
 			inbound:     window,
@@ -83,7 +83,7 @@ func (srv *Server) options() *options {
 			sessionInit: timer(srv.SessionInit, DefaultSessionInit),
 			reg:         orElse(srv.Registry, pdu.Standard()),
 			strictness:  srv.Strictness,
-			maxPDU:      orElse(max(srv.MaxPDU, 0), pdu.DefaultMaxLen),
+			maxPDU:      maxPDUOf(srv.MaxPDU),
 			log:         orElse(srv.Logger, slog.Default()),
 			trace:       orElse(srv.Trace, &noTrace),
 		}
@@ -123,6 +123,10 @@ func (srv *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 			return fmt.Errorf("smpp: certificate: %w", err)
 		}
 		c.Certificates = append(slices.Clone(c.Certificates), cert)
+	}
+	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+		_ = l.Close()
+		return errors.New("smpp: TLS without a certificate: name the files, or set TLSConfig")
 	}
 	return srv.Serve(tls.NewListener(l, c))
 }
@@ -316,7 +320,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	// An ESME of v3.4 is told of a message center of v3.3, in a TLV.
 	s.settle(max(version, pdu.V34), b.InterfaceVersion < pdu.V34)
 	from := len(s.out)
-	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
+	out, err := s.encode(pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
 	if err != nil {
 		s.timers.binding = false
 		s.touch(time.Now())
@@ -328,15 +332,15 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	}
 	s.out = out
 	if s.opt.trace.Sent != nil {
-		s.opt.trace.Sent(s, s.out[from:])
+		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
 	s.settle(version, withoutTLVs)
 	s.account, s.bindReq, s.timers.binding = a, b, false
 	s.peerID = orElse(a.SystemID, b.SystemID)
 	s.setState(boundState(h.Command))
 	if a.Window > 0 {
-		s.win.resize(a.Window)
-		s.in.setLimit(a.Window)
+		s.win.resize(min(a.Window, maxWindow))
+		s.in.setLimit(min(a.Window, maxWindow))
 	}
 	write := !s.writing
 	s.writing = true

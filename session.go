@@ -19,6 +19,9 @@ import (
 // before senders block and reading stops.
 const maxGathered = 1 << 20
 
+// writePiece is how many octets a write may wait with.
+const writePiece = 64 << 10
+
 // maxKept is how large a buffer for writing may be and be used again. The
 // sweep lets go of it when the session is idle.
 const maxKept = 512 << 10
@@ -58,7 +61,6 @@ type Session struct {
 	spare       []byte
 	writing     bool // somebody writes, or is about to
 	hangUp      bool // close the connection once out is empty
-	flusher     sync.WaitGroup
 	raw         rawWriter
 	room        sync.Cond // for the reader: out has room again
 	timers      timers
@@ -68,6 +70,7 @@ type Session struct {
 	sweepAt     time.Time
 	sweeper     *time.Timer
 	touched     bool // since the last sweep
+	sweeping    bool // a sweep tells of what it found
 
 	account  *Account
 	peerID   string // system_id of the peer
@@ -82,9 +85,10 @@ type Session struct {
 	calls sync.Pool
 
 	// of the reader
-	dec       *pdu.Codec
-	resps     []response
-	transacts bool // a PDU of the batch was a transaction
+	dec         *pdu.Codec
+	resps       []response
+	transacts   bool // a PDU of the batch was a transaction
+	peerUnbound bool
 }
 
 // control is a request that takes no slot of the window.
@@ -130,6 +134,28 @@ func (s *Session) encoder() *pdu.Codec {
 		s.enc.SetWithoutTLVs(s.withoutTLVs)
 	}
 	return s.enc
+}
+
+// encode appends a PDU to what has gathered. A body whose Fields method panics,
+// a nil pointer for one, is an error like any other: the lock is held.
+func (s *Session) encode(h pdu.Header, body pdu.Body) (out []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.enc = nil
+			err = &pdu.EncodeError{Command: body.Command(), Field: "body", Value: fmt.Sprintf("of type %T", body),
+				Reason: fmt.Sprintf("its Fields method panicked: %v", v), Status: pdu.StatusSystemError}
+		}
+	}()
+	return s.encoder().Append(s.out, h, body)
+}
+
+// encodeResponse appends the response to a request.
+func (s *Session) encodeResponse(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) ([]byte, error) {
+	if body != nil && body.Command() != id {
+		return nil, &pdu.EncodeError{Command: body.Command(), Field: "command_id", Value: fmt.Sprintf("0x%08X", uint32(body.Command())),
+			Reason: "it is no response to " + h.Command.String(), Status: pdu.StatusSystemError}
+	}
+	return s.encode(pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
 }
 
 // settle makes what a bind has settled the rule for what is sent.
@@ -179,8 +205,8 @@ func (s *Session) SystemID() string {
 	return s.peerID
 }
 
-// BindRequest returns what the ESME bound with, on the side of the message
-// center, or nil.
+// BindRequest returns what the ESME bound with, its password included, or nil
+// before the bind.
 func (s *Session) BindRequest() *pdu.Bind {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,8 +310,12 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 		select {
 		case <-c.done:
 		case <-d:
-			// The response may still come, so the call is not used again.
-			return nil, &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+			select {
+			case <-c.done: // both at once: what is known counts
+			default:
+				// The response may still come, so the call is not used again.
+				return nil, &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+			}
 		}
 	} else {
 		<-c.done
@@ -302,10 +332,20 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 func Do[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R]) (R, error) {
 	body, err := s.RoundTrip(ctx, req)
 	r, ok := body.(R)
-	if !ok && err == nil {
+	switch {
+	case ok || err != nil:
+	case body != nil:
+		err = unregistered(req.Command(), body)
+	default:
 		r = req.NewResponse()
 	}
 	return r, err
+}
+
+// unregistered is the error of a response that is not what its request calls
+// for, which is a matter of the registry.
+func unregistered(id pdu.CommandID, body pdu.Body) error {
+	return &RequestError{Command: id, Sent: true, Err: fmt.Errorf("the response is a %T: its type is not in the registry of the session", body)}
 }
 
 // Go sends a request and returns; done is called with the response, as Do would
@@ -313,8 +353,9 @@ func Do[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R]) (R, err
 // written, until ctx ends; after that ctx does not matter. An error means that
 // the request was not sent and done will not be called.
 //
-// done runs on the goroutine that reads the session: it must not block, and
-// must not wait for another response of the session.
+// done runs on the goroutine that reads the session, or on one of a timer when
+// there was no response in time: it must not block, must not wait for another
+// response of the session, and must not panic.
 func Go[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R], done func(R, error)) error {
 	_, err := s.submit(ctx, req, callback[R](done), false)
 	return err
@@ -323,7 +364,10 @@ func Go[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R], done fu
 type callback[R pdu.Body] func(R, error)
 
 func (f callback[R]) complete(_ pdu.Header, body pdu.Body, err error) {
-	r, _ := body.(R)
+	r, ok := body.(R)
+	if !ok && body != nil && err == nil {
+		err = unregistered(body.Command().Request(), body)
+	}
 	f(r, err)
 }
 
@@ -377,6 +421,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 	defer func() {
 		if !encoded && seq != 0 {
 			s.forget(seq)
+			s.wake()
 		}
 		s.mu.Unlock()
 	}()
@@ -437,7 +482,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 		}
 	}
 	from := len(s.out)
-	out, err := s.encoder().Append(s.out, pdu.Header{Sequence: seq}, req)
+	out, err := s.encode(pdu.Header{Sequence: seq}, req)
 	if err != nil {
 		s.forget(seq)
 		s.win.last-- // the number was not used
@@ -448,10 +493,13 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 	encoded = true
 	s.out = out
 	if s.opt.trace.Sent != nil {
-		s.opt.trace.Sent(s, s.out[from:])
+		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
 	if id != pdu.IDEnquireLink {
 		s.timers.active = s.now
+	}
+	if id == pdu.IDUnbind {
+		s.setState(StateUnbound) // nothing new after this
 	}
 	write = !s.writing
 	s.writing = true
@@ -563,10 +611,11 @@ func (s *Session) touch(now time.Time) {
 func (s *Session) sweep() {
 	now := time.Now()
 	s.mu.Lock()
-	if s.err != nil {
+	if s.err != nil || s.sweeping {
 		s.mu.Unlock()
 		return
 	}
+	s.sweeping = true
 	s.setNow(now)
 	late := s.win.expire(s.clock)
 	var lateCtl []control
@@ -585,7 +634,7 @@ func (s *Session) sweep() {
 	if act == doEnquire {
 		s.timers.enquired = now
 	}
-	quiet := !s.touched && s.win.used == 0 && len(s.ctl) == 0 && !s.writing
+	quiet := !s.touched && s.win.used == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
 	if s.in.relax() && quiet {
 		s.win.slots, s.out, s.spare, s.enc = nil, nil, nil, nil
 		if s.bigRead.Load() {
@@ -596,7 +645,6 @@ func (s *Session) sweep() {
 	}
 	s.touched = false
 	s.sweepAt = now.Add(wait)
-	s.sweeper.Reset(wait)
 	s.mu.Unlock()
 
 	for _, l := range late {
@@ -605,6 +653,13 @@ func (s *Session) sweep() {
 	for _, l := range lateCtl {
 		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, s.timeoutError(l.want, l.seq))
 	}
+	s.mu.Lock()
+	s.sweeping = false
+	if s.err == nil {
+		s.sweeper.Reset(max(time.Until(s.sweepAt), 0))
+	}
+	s.room.Broadcast()
+	s.mu.Unlock()
 	switch act {
 	case doEnquire:
 		_, _ = s.submit(context.Background(), &pdu.EnquireLink{}, ignore{}, true) // whatever is heard counts as the answer
@@ -664,13 +719,13 @@ func (s *Session) appendResponse(h pdu.Header, id pdu.CommandID, status pdu.Stat
 		return false, s.err
 	}
 	from := len(s.out)
-	out, err := s.encoder().Append(s.out, pdu.Header{Command: id, Status: status.For(s.version), Sequence: h.Sequence}, body)
+	out, err := s.encodeResponse(h, id, status, body)
 	if err != nil {
 		return false, err
 	}
 	s.out = out
 	if s.opt.trace.Sent != nil {
-		s.opt.trace.Sent(s, s.out[from:])
+		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
 	if s.writing {
 		return false, nil
@@ -682,11 +737,7 @@ func (s *Session) appendResponse(h pdu.Header, id pdu.CommandID, status pdu.Stat
 // flushLater has what has gathered written by another goroutine. The caller has
 // set writing.
 func (s *Session) flushLater() {
-	s.flusher.Add(1)
-	go func() {
-		defer s.flusher.Done()
-		s.drain()
-	}()
+	go s.drain()
 }
 
 // drain writes what has gathered until nothing is left. The caller has set
@@ -704,21 +755,18 @@ func (s *Session) drain() {
 			return
 		}
 		if n < len(buf) {
-			s.flusher.Add(1)
 			go s.drainWaiting(buf, n)
 			return
 		}
 		s.recycle(buf)
 	}
 	// Others keep adding: this goroutine has its own work to do.
-	s.flusher.Add(1)
 	go s.drainWaiting(nil, 0)
 }
 
 // drainWaiting is drain, waiting for the connection. buf is what was taken, of
 // which n octets are written.
 func (s *Session) drainWaiting(buf []byte, n int) {
-	defer s.flusher.Done()
 	for {
 		if buf == nil {
 			if buf = s.takeOut(); buf == nil {
@@ -730,13 +778,17 @@ func (s *Session) drainWaiting(buf []byte, n int) {
 		s.timers.writeSince = time.Now()
 		s.touch(s.timers.writeSince)
 		s.mu.Unlock()
-		_, err := s.conn.Write(buf[n:])
+		// In pieces, so that a slow peer is told from one that does not read.
+		m, err := s.conn.Write(buf[n:min(n+writePiece, len(buf))])
 		s.mu.Lock()
 		s.timers.writeSince = time.Time{}
 		s.mu.Unlock()
 		if err != nil {
 			s.writeFailed(err)
 			return
+		}
+		if n += m; n < len(buf) {
+			continue
 		}
 		s.recycle(buf)
 		buf = nil
@@ -748,6 +800,9 @@ func (s *Session) takeOut() []byte {
 	s.mu.Lock()
 	if len(s.out) == 0 || s.err != nil {
 		s.writing = false
+		if s.err != nil {
+			s.room.Broadcast()
+		}
 		last := s.hangUp && s.err == nil
 		s.hangUp = s.hangUp && !last
 		s.mu.Unlock()
@@ -780,10 +835,11 @@ func (s *Session) recycle(buf []byte) {
 }
 
 func (s *Session) writeFailed(err error) {
+	s.end(err)
 	s.mu.Lock()
 	s.writing = false
+	s.room.Broadcast()
 	s.mu.Unlock()
-	s.end(err)
 }
 
 // lingering is how long a peer that was told that nothing more comes has to
@@ -835,7 +891,11 @@ func (s *Session) finish(why error) {
 		l.call.complete(pdu.Header{Command: l.want, Sequence: l.seq}, nil, &RequestError{Command: l.want.Request(), Sequence: l.seq, Sent: true, Err: err})
 	}
 	s.in.close()
-	s.flusher.Wait()
+	s.mu.Lock()
+	for s.writing || s.sweeping {
+		s.room.Wait()
+	}
+	s.mu.Unlock()
 	if s.server != nil {
 		s.server.forget(s)
 	}
@@ -878,11 +938,6 @@ func (s *Session) unbind(ctx context.Context) {
 	if _, err := s.submit(ctx, &pdu.Unbind{}, c, true); err != nil {
 		return
 	}
-	s.mu.Lock()
-	if s.state.Bound() {
-		s.setState(StateUnbound)
-	}
-	s.mu.Unlock()
 	select {
 	case <-c.done:
 	case <-s.done:
@@ -893,8 +948,9 @@ func (s *Session) unbind(ctx context.Context) {
 // Shutdown ends the session with nothing left open: it refuses new requests of
 // both sides, waits for the responses that are outstanding and for the handlers
 // that run, unbinds and closes. The peer's new requests are answered with
-// pdu.StatusThrottled, or pdu.StatusTemporaryAppError by an ESME. When ctx ends first it closes at once and returns the
-// context's error.
+// pdu.StatusThrottled, or pdu.StatusTemporaryAppError by an ESME. When ctx ends
+// first it closes at once and returns the context's error. Called in a handler of
+// the session, it would wait for itself.
 func (s *Session) Shutdown(ctx context.Context) error {
 	s.refuseNew(ErrClosed)
 	answered := make(chan struct{})

@@ -212,14 +212,12 @@ func TestWindowDoesNotLeak(t *testing.T) {
 	bubble(t, "encoding panics", func(t *testing.T) {
 		client, _ := smpptest.Pair(t, &smpp.Config{Window: 1}, &smpp.Server{Handler: byAddress})
 		for range 5 {
-			func() {
-				defer func() {
-					if recover() == nil {
-						t.Error("no panic")
-					}
-				}()
-				_, _ = client.RoundTrip(t.Context(), (*pdu.SubmitSM)(nil))
-			}()
+			_, err := client.RoundTrip(t.Context(), (*pdu.SubmitSM)(nil))
+			isRequestError(t, err, smpp.NeverSent, false, nil)
+			var e *pdu.EncodeError
+			if !errors.As(err, &e) || client.Outstanding() != 0 {
+				t.Errorf("%v, %d outstanding", err, client.Outstanding())
+			}
 		}
 		if _, err := client.Submit(t.Context(), message); err != nil {
 			t.Error(err)

@@ -395,11 +395,15 @@ func (c *Codec) unterminated(name string, max int, status Status) {
 }
 
 func (c *Codec) badString(name, s string, max int, status Status) {
+	value := strconv.Quote(s)
+	if name == "password" {
+		value = "" // errors end up in logs
+	}
 	if strings.IndexByte(s, 0) >= 0 {
-		c.refuse(name, strconv.Quote(s), "a C-octet string has no NUL inside", status)
+		c.refuse(name, value, "a C-octet string has no NUL inside", status)
 		return
 	}
-	c.refuse(name, strconv.Quote(s), fmt.Sprintf("%d octets, at most %d fit beside the NUL", len(s), max-1), status)
+	c.refuse(name, value, fmt.Sprintf("%d octets, at most %d fit beside the NUL", len(s), max-1), status)
 }
 
 // FixedCString is a string with a NUL after it whose octets, NUL included, must
