@@ -1,0 +1,139 @@
+package smpp_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/smpptest"
+)
+
+// What an inline handler has answered is still written when the next one of the
+// same batch takes longer than the session looks busy.
+func TestSlowInlineHandler(t *testing.T) {
+	bubble(t, "answers of a batch", func(t *testing.T) {
+		mux := smpp.NewMux()
+		smpp.HandleInline(mux, func(_ context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+			if m.Dest.Addr == "2" {
+				<-time.After(5 * time.Second)
+			}
+			return &pdu.SubmitSMResp{MessageID: "x"}, nil
+		})
+		r, _ := rawClient(t, &smpp.Server{Handler: mux, Logger: quiet})
+		r.bound()
+		both, err := pdu.Append(nil, pdu.Header{Sequence: 1}, to(1))
+		if err == nil {
+			both, err = pdu.Append(both, pdu.Header{Sequence: 2}, to(2))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.write(both)
+		for want := uint32(1); want <= 2; want++ {
+			if h, _, _ := r.next(); h.Sequence != want {
+				t.Errorf("response to %d, want %d", h.Sequence, want)
+			}
+		}
+	})
+}
+
+type vendorAsk struct{ Text string }
+
+func (*vendorAsk) Command() pdu.CommandID     { return 0x00010210 }
+func (*vendorAsk) NewResponse() *vendorAnswer { return new(vendorAnswer) }
+func (p *vendorAsk) Fields(c *pdu.Codec)      { c.CString("text", &p.Text, 65, 0) }
+
+type vendorAnswer struct{ Text string }
+
+func (*vendorAnswer) Command() pdu.CommandID { return 0x80010210 }
+func (p *vendorAnswer) Fields(c *pdu.Codec)  { c.CString("text", &p.Text, 65, 0) }
+
+// A response whose type the session does not know is not passed off as an empty
+// one.
+func TestUnregisteredResponse(t *testing.T) {
+	bubble(t, "Do and Go", func(t *testing.T) {
+		reg := pdu.Standard().Clone()
+		pdu.Register[vendorAsk, vendorAnswer](reg, "vendor_ask")
+		client, _ := smpptest.Pair(t, nil, &smpp.Server{Registry: reg, Handler: smpp.HandlerFor(func(context.Context, *vendorAsk) (*vendorAnswer, error) {
+			return &vendorAnswer{"yes"}, nil
+		})})
+		if r, err := smpp.Do(t.Context(), client, &vendorAsk{"?"}); err == nil {
+			t.Errorf("Do: %+v and no error", r)
+		}
+		done := make(chan error, 1)
+		if err := smpp.Go(t.Context(), client, &vendorAsk{"?"}, func(_ *vendorAnswer, err error) { done <- err }); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err == nil {
+			t.Error("Go: no error")
+		}
+	})
+}
+
+// Inline handlers that keep their ResponseWriters are bounded, too.
+func TestKeptInlineWriters(t *testing.T) {
+	bubble(t, "limit", func(t *testing.T) {
+		var kept []smpp.ResponseWriter
+		srv := &smpp.Server{Window: 5, Logger: quiet, Handler: smpp.Inline(smpp.HandlerFunc(func(w smpp.ResponseWriter, _ *smpp.Incoming) { kept = append(kept, w) }))}
+		r, _ := rawClient(t, srv)
+		r.bound()
+		for i := range 11 {
+			r.send(pdu.Header{Sequence: uint32(i + 1)}, to(i))
+		}
+		if h, _, _ := r.next(); h.Sequence != 11 || h.Status != pdu.StatusThrottled {
+			t.Errorf("response to %d with %v, want one to 11 with %v", h.Sequence, h.Status, pdu.StatusThrottled)
+		}
+		synctest.Wait()
+		if len(kept) != 10 {
+			t.Errorf("%d were handled, want 10", len(kept))
+		}
+	})
+}
+
+// A body that answers something else is not sent, and the request is answered.
+func TestRespondWithWrongBody(t *testing.T) {
+	bubble(t, "submit_sm for submit_sm_resp", func(t *testing.T) {
+		answered := make(chan error, 1)
+		client, _ := smpptest.Pair(t, nil, &smpp.Server{Logger: quiet, Handler: smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
+			answered <- w.Respond(pdu.StatusOK, in.Body)
+		})})
+		_, err := client.Submit(t.Context(), message)
+		if !errors.Is(err, pdu.StatusSystemError) {
+			t.Error(err)
+		}
+		if <-answered == nil {
+			t.Error("Respond reports no error")
+		}
+	})
+}
+
+func TestTLSWithoutCertificate(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := new(smpp.Server).ServeTLS(l, "", ""); err == nil {
+		t.Error("it serves")
+	}
+}
+
+// Absurd settings are cut down to something that works.
+func TestHugeSettings(t *testing.T) {
+	bubble(t, "all at their most", func(t *testing.T) {
+		client, server := smpptest.Pair(t,
+			&smpp.Config{Window: math.MaxInt, InboundWindow: math.MaxInt, MaxPDU: math.MaxInt, ResponseTimeout: math.MaxInt64},
+			&smpp.Server{Window: math.MaxInt, MaxPDU: math.MaxInt, ResponseTimeout: math.MaxInt64, Handler: byAddress})
+		if _, err := client.Submit(t.Context(), message); err != nil {
+			t.Error(err)
+		}
+		if _, err := server.Deliver(t.Context(), &pdu.DeliverSM{}); smpp.Outcome(err) != smpp.Refused {
+			t.Error(err)
+		}
+	})
+}
