@@ -355,7 +355,7 @@ func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) 
 // request handles a PDU that is no response.
 func (s *Session) request(h pdu.Header, frame []byte) {
 	reply := func(id pdu.CommandID, status pdu.Status, body pdu.Body) {
-		_, _ = s.reply(h, id, status, body)
+		_ = s.reply(h, id, status, body)
 	}
 	known := s.opt.reg.Known(h.Command)
 	if !known {
@@ -418,26 +418,14 @@ func (s *Session) busy(h pdu.Header, notice bool) {
 	if s.side == ESME {
 		status = pdu.StatusTemporaryAppError
 	}
-	_, _ = s.reply(h, h.Command.Response(), status, nil)
+	_ = s.reply(h, h.Command.Response(), status, nil)
 }
 
 // reply adds a response to what is written when the batch ends.
-func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) (bool, error) {
+func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return false, s.err
-	}
-	from := len(s.out)
-	out, err := s.encodeResponse(h, id, status, body)
-	if err != nil {
-		return false, err
-	}
-	s.out = out
-	if s.opt.trace.Sent != nil {
-		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
-	}
-	return false, nil
+	return s.addResponse(h, id, status, body)
 }
 
 // runInline gives a request to a handler on the reader.
@@ -461,11 +449,11 @@ func (s *Session) runInline(j job) {
 		if status == pdu.StatusOK && body == nil {
 			body, _ = s.opt.reg.New(id)
 		}
-		if _, err := s.reply(j.header, id, status, body); err != nil {
+		if err := s.reply(j.header, id, status, body); err != nil {
 			var e *pdu.EncodeError
 			if errors.As(err, &e) {
 				s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", j.header.Sequence, "error", err)
-				_, _ = s.reply(j.header, id, pdu.StatusSystemError, nil)
+				_ = s.reply(j.header, id, pdu.StatusSystemError, nil)
 			}
 		}
 	}
@@ -479,12 +467,12 @@ func (s *Session) peerUnbinds(h pdu.Header) {
 	s.setState(StateUnbound)
 	s.mu.Unlock()
 	if s.peerUnbound {
-		_, _ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{}) // once more
+		_ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{}) // once more
 		return
 	}
 	s.peerUnbound = true
 	s.in.whenDrained(func() {
-		_, _ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{})
+		_ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{})
 		s.mu.Lock()
 		s.hangUp = true
 		write := s.err == nil && !s.writing

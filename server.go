@@ -268,7 +268,7 @@ func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 	}
 	s.mu.Unlock()
 	if busy {
-		_, _ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)
+		_ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)
 		return
 	}
 	go func() {

@@ -710,28 +710,33 @@ func (s *Session) respond(h pdu.Header, status pdu.Status, body pdu.Body, flush 
 }
 
 // appendResponse adds a response to what is written next, and reports whether
-// the caller is the one to write it. The reader leaves that to the end of its
-// batch.
+// the caller is the one to write it.
 func (s *Session) appendResponse(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) (write bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.addResponse(h, id, status, body); err != nil {
+		return false, err
+	}
+	write = !s.writing
+	s.writing = true
+	return write, nil
+}
+
+// addResponse adds a response to what has gathered. The lock is held.
+func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) error {
 	if s.err != nil {
-		return false, s.err
+		return s.err
 	}
 	from := len(s.out)
 	out, err := s.encodeResponse(h, id, status, body)
 	if err != nil {
-		return false, err
+		return err
 	}
 	s.out = out
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
-	if s.writing {
-		return false, nil
-	}
-	s.writing = true
-	return true, nil
+	return nil
 }
 
 // flushLater has what has gathered written by another goroutine. The caller has
