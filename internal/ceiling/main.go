@@ -35,6 +35,8 @@ const (
 	responseLen = 33
 )
 
+var yield bool
+
 func main() {
 	serve := flag.String("serve", "", "address to serve on")
 	addr := flag.String("addr", "", "address to connect to")
@@ -42,6 +44,7 @@ func main() {
 	window := flag.Int("window", 100, "requests in flight on a connection")
 	conns := flag.Int("conns", 1, "connections")
 	n := flag.Int("n", 1_000_000, "requests in all")
+	flag.BoolVar(&yield, "yield", true, "yield once before a write, so that others add to it")
 	flag.Parse()
 	var err error
 	switch {
@@ -176,7 +179,9 @@ func (g *gatherer) add(frame []byte) {
 
 func (g *gatherer) write(c net.Conn) {
 	for range g.wake {
-		runtime.Gosched() // let others add to the batch
+		if yield {
+			runtime.Gosched()
+		}
 		for {
 			g.mu.Lock()
 			b := g.out

@@ -53,15 +53,16 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds of each cell")
 	only := flag.String("only", "", "a cell, such as async/100/1")
 	scale := flag.Float64("scale", 1, "factor for the number of messages")
+	plain := flag.Bool("plain", false, "compare with the loop that does not yield before it writes")
 	node := flag.Bool("node", true, "measure node-smpp too, where it is installed")
 	flag.Parse()
-	if err := run(*rounds, *only, *scale, *node); err != nil {
+	if err := run(*rounds, *only, *scale, *plain, *node); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtable:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, only string, scale float64, node bool) error {
+func run(rounds int, only string, scale float64, plain, node bool) error {
 	dir, err := os.MkdirTemp("", "benchtable")
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func run(rounds int, only string, scale float64, node bool) error {
 		var bare, lib []figure
 		for range rounds {
 			b, err := pair(c, []string{ceiling, "-serve", "127.0.0.1:0"}, func(addr string) []string {
-				return []string{ceiling, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n)}
+				return []string{ceiling, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n), fmt.Sprintf("-yield=%t", !plain)}
 			})
 			if err != nil {
 				return fmt.Errorf("%s: loop: %w", name, err)
