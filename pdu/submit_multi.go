@@ -85,10 +85,8 @@ func (d *Destination) fields(c *Codec) {
 	}
 	given := flag
 	U8(c, "dest_flag", &given, StatusInvalidDestFlag)
-	if given != flag {
-		d.Flag = given
-	} else if c.mode == modeDecode || c.mode == modeAnnotate {
-		d.Flag = given
+	if given != flag || c.mode == modeDecode || c.mode == modeAnnotate {
+		d.Flag = given // encoding does not write
 	}
 	switch given {
 	case DestAddress:
