@@ -84,6 +84,12 @@ type Config struct {
 	// many again wait; more are refused with StatusTemporaryAppError. Zero: 10.
 	InboundWindow int
 
+	// Rates that sending keeps; beyond them it waits as it does for the window.
+	// See Limiter for what counts as a message and what as a part.
+	MessageRate Rate     // of this session; zero: no limit
+	PartRate    Rate     // of this session; zero: no limit
+	Limiter     *Limiter // of all sessions that share it; nil: none
+
 	// Timers: zero is the default, negative is off.
 	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
 	EnquireLink     time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
@@ -117,6 +123,8 @@ type Trace struct {
 // options is what both sides of a session have.
 type options struct {
 	window, inbound int
+	messages, parts Rate     // of each session
+	limiter         *Limiter // of all that share it
 	response        time.Duration
 	enquire         time.Duration
 	inactivity      time.Duration
@@ -169,6 +177,9 @@ func (c *Config) options() *options {
 	return &options{
 		window:     windowOf(c.Window),
 		inbound:    windowOf(c.InboundWindow),
+		messages:   c.MessageRate,
+		parts:      c.PartRate,
+		limiter:    c.Limiter,
 		response:   timer(c.ResponseTimeout, DefaultResponseTimeout),
 		enquire:    timer(c.EnquireLink, DefaultEnquireLink),
 		inactivity: timer(c.Inactivity, 0),

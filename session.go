@@ -44,6 +44,7 @@ type Session struct {
 	paused  atomic.Bool
 	leaving atomic.Bool // closing is set
 	server  *Server     // of the MC side, nil otherwise
+	limit   *Limiter    // of this session; nil: none
 
 	mu          sync.Mutex
 	state       State
@@ -114,6 +115,7 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = context.WithValue(ctx, sessionKey{}, s), cancel
 	s.win.size, s.in.limit = opt.window, opt.inbound
+	s.limit = NewLimiter(opt.messages, opt.parts)
 	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
 	s.raw.init(conn)
 	now := time.Now()
@@ -398,6 +400,30 @@ func outsideWindow(id pdu.CommandID) bool {
 // submit registers and encodes a request. A nil call is for PDUs without
 // response. With flush, the caller's goroutine may write.
 func (s *Session) submit(ctx context.Context, req pdu.Body, call completer, flush bool) (uint32, error) {
+	if s.limit != nil || s.opt.limiter != nil {
+		return s.submitLimited(ctx, req, call, flush)
+	}
+	return s.submitNow(ctx, req, call, flush)
+}
+
+// submitLimited is submitNow once the rates allow it.
+func (s *Session) submitLimited(ctx context.Context, req pdu.Body, call completer, flush bool) (uint32, error) {
+	if err := s.limit.wait(ctx, s.done, req); err != nil {
+		return 0, &RequestError{Command: req.Command(), Err: err}
+	}
+	if err := s.opt.limiter.wait(ctx, s.done, req); err != nil {
+		s.limit.refund(req)
+		return 0, &RequestError{Command: req.Command(), Err: err}
+	}
+	seq, err := s.submitNow(ctx, req, call, flush)
+	if err != nil {
+		s.limit.refund(req)
+		s.opt.limiter.refund(req)
+	}
+	return seq, err
+}
+
+func (s *Session) submitNow(ctx context.Context, req pdu.Body, call completer, flush bool) (uint32, error) {
 	seq, write, many, err := s.register(ctx, req, call)
 	if write {
 		if !flush {
