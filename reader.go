@@ -224,7 +224,7 @@ func (s *Session) flushRead() {
 	}
 	s.mu.Unlock()
 	if write {
-		s.drain()
+		s.drain(false)
 	}
 }
 
@@ -246,7 +246,7 @@ func (src *source) lostFraming(err error) {
 	s.hangUp = true
 	s.mu.Unlock()
 	if write, _ := s.appendResponse(pdu.Header{Sequence: e.Sequence}, pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil); write {
-		s.drain()
+		s.drain(false)
 	}
 	for {
 		if _, err := s.conn.Read(src.buf); err != nil {
@@ -278,6 +278,7 @@ func (s *Session) completeResponses() {
 		return
 	}
 	s.mu.Lock()
+	s.crowd = len(s.resps)
 	for i := range s.resps {
 		r := &s.resps[i]
 		if slot, ok := s.win.take(r.header.Sequence); ok {
@@ -479,7 +480,7 @@ func (s *Session) peerUnbinds(h pdu.Header) {
 		s.writing = s.writing || write
 		s.mu.Unlock()
 		if write {
-			s.drain()
+			s.drain(false)
 		}
 	})
 }

@@ -346,7 +346,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	s.writing = true
 	s.mu.Unlock()
 	if write {
-		s.drain()
+		s.drain(false)
 	}
 	return true
 }

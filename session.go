@@ -26,6 +26,9 @@ const writePiece = 64 << 10
 // sweep lets go of it when the session is idle.
 const maxKept = 512 << 10
 
+// eagerWrite is how many octets are written without waiting for more.
+const eagerWrite = 16 << 10
+
 // A Session is one connection between an ESME and a message center, from either
 // side. Its methods may be called concurrently.
 //
@@ -56,11 +59,13 @@ type Session struct {
 	granted     int       // slots promised to waiters that were woken
 	ctl         []control // requests outside the window
 	waiters     []*waiter
+	crowd       int           // requests that the last responses answered: as many senders may be about to send again
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
 	out         []byte // gathered for the next write
 	spare       []byte
 	writing     bool // somebody writes, or is about to
+	yielding    bool // who is about to has let others go first
 	hangUp      bool // close the connection once out is empty
 	raw         rawWriter
 	room        sync.Cond // for the reader: out has room again
@@ -424,22 +429,23 @@ func (s *Session) submitLimited(ctx context.Context, req pdu.Body, call complete
 }
 
 func (s *Session) submitNow(ctx context.Context, req pdu.Body, call completer, flush bool) (uint32, error) {
-	seq, write, many, err := s.register(ctx, req, call)
-	if write {
-		if !flush {
-			s.flushLater()
-		} else {
-			if many {
-				// Let others add to the batch: one write for all of it.
-				runtime.Gosched()
-			}
-			s.drain()
-		}
+	seq, write, many, err := s.register(ctx, req, call, flush)
+	switch {
+	case !write:
+	case !flush:
+		s.flushLater()
+	case many:
+		// Let others add to the batch: one write for all of it, or for a piece of
+		// it that whoever completes it sees off.
+		runtime.Gosched()
+		s.drainYielded()
+	default:
+		s.drain(false)
 	}
 	return seq, err
 }
 
-func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (seq uint32, write, many bool, err error) {
+func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yieldable bool) (seq uint32, write, many bool, err error) {
 	id := req.Command()
 	windowed := call != nil && !outsideWindow(id)
 	s.mu.Lock()
@@ -527,9 +533,17 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer) (s
 	if id == pdu.IDUnbind {
 		s.setState(StateUnbound) // nothing new after this
 	}
-	write = !s.writing
+	many = s.win.used > 1 || s.crowd > 1
+	switch {
+	case !s.writing:
+		write = true
+		s.yielding = many && yieldable
+	case s.yielding && len(s.out) >= eagerWrite:
+		// Enough for a write, while the peer has nothing to do.
+		write, many, s.yielding = true, false, false
+	}
 	s.writing = true
-	return seq, write, s.win.used > 1, nil
+	return seq, write, many, nil
 }
 
 func (s *Session) nextSequence() uint32 {
@@ -722,7 +736,7 @@ func (s *Session) respond(h pdu.Header, status pdu.Status, body pdu.Body, flush 
 		}
 		s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", h.Sequence, "error", err)
 		if write, _ = s.appendResponse(h, id, pdu.StatusSystemError, nil); write {
-			s.drain()
+			s.drain(false)
 		}
 		return err
 	}
@@ -730,7 +744,7 @@ func (s *Session) respond(h pdu.Header, status pdu.Status, body pdu.Body, flush 
 		if flush {
 			runtime.Gosched()
 		}
-		s.drain()
+		s.drain(false)
 	}
 	return nil
 }
@@ -768,13 +782,25 @@ func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status,
 // flushLater has what has gathered written by another goroutine. The caller has
 // set writing.
 func (s *Session) flushLater() {
-	go s.drain()
+	go s.drain(true)
+}
+
+// drainYielded is drain for a writer that has let others go first, unless one of
+// them took over.
+func (s *Session) drainYielded() {
+	s.mu.Lock()
+	mine := s.yielding
+	s.yielding = false
+	s.mu.Unlock()
+	if mine {
+		s.drain(true)
+	}
 }
 
 // drain writes what has gathered until nothing is left. The caller has set
 // writing. It never waits for the connection: what that does not take at once
 // is left to a goroutine.
-func (s *Session) drain() {
+func (s *Session) drain(yield bool) {
 	for range 16 {
 		buf := s.takeOut()
 		if buf == nil {
@@ -790,6 +816,9 @@ func (s *Session) drain() {
 			return
 		}
 		s.recycle(buf)
+		if yield {
+			runtime.Gosched()
+		}
 	}
 	// Others keep adding: this goroutine has its own work to do.
 	go s.drainWaiting(nil, 0)
