@@ -77,6 +77,8 @@ func Decode(cs Charset, octets []byte) string {
 	switch cs := orGSM7(cs).(type) {
 	case GSM:
 		return string(cs.AppendDecode(buf[:0], octets))
+	case Packed:
+		return string(cs.AppendDecode(buf[:0], octets))
 	case utf16BE:
 		return string(cs.AppendDecode(buf[:0], octets))
 	case octet:
@@ -93,7 +95,7 @@ func Encodable(cs Charset, text string) bool {
 }
 
 // Len returns the number of octets that text takes in cs, which for the GSM alphabets is the number of septets, an
-// escape included. ok is false if cs cannot carry text; units then counts what stands in front of the first
+// escape included, unless they are [Packed]. ok is false if cs cannot carry text; units then counts what stands in front of the first
 // character that cannot be written.
 func Len(cs Charset, text string) (units int, ok bool) {
 	units, n := orGSM7(cs).Units(text, math.MaxInt)
@@ -133,8 +135,11 @@ func Choose(text string, allowed ...Charset) (Charset, bool) {
 			continue
 		}
 		bits := 8 * units
-		if g, ok := cs.(GSM); ok {
-			bits = 7*units + 8*g.headerLen()
+		switch cs := cs.(type) {
+		case GSM:
+			bits = 7*units + 8*cs.headerLen()
+		case Packed:
+			bits += 8 * cs.Alphabet.headerLen()
 		}
 		if bits < least {
 			best, least = cs, bits

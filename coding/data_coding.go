@@ -16,8 +16,8 @@ import "fmt"
 //	0xC0-0xEF           as in GSM: message waiting
 //	0xF0-0xFF           as in GSM: message class
 //
-// A value that GSM defines as its 7-bit alphabet means def if that is a [GSM] alphabet, which may have national tables,
-// and [GSM7] otherwise.
+// A value that GSM defines as its 7-bit alphabet means def if that is a [GSM] alphabet, which may have national tables, or
+// a [Packed] one, and [GSM7] otherwise.
 //
 // Every other value has no character set here: the Japanese and Korean ones, pictograms, reserved values and compressed
 // text. Then ok is false and the Charset is [Binary], so that its octets are never mistaken for text of another kind.
@@ -46,8 +46,9 @@ func ForDataCoding(dc uint8, def Charset) (cs Charset, ok bool) {
 	case d.Compressed, d.Reserved:
 		return Binary, false
 	case d.Charset == GSM7:
-		if g, ok := def.(GSM); ok {
-			return g, true
+		switch def.(type) {
+		case GSM, Packed:
+			return def, true
 		}
 		return GSM7, true
 	default:
@@ -56,11 +57,11 @@ func ForDataCoding(dc uint8, def Charset) (cs Charset, ok bool) {
 }
 
 // DataCodingOf returns the data_coding value that announces cs in a message without class or message waiting: 0 for
-// [GSM7] and the national alphabets, 1 for [ASCII], 3 for [Latin1], 4 for [Binary], 6 for [ISO8859_5], 7 for
+// [GSM7], the national alphabets and [Packed] ones, 1 for [ASCII], 3 for [Latin1], 4 for [Binary], 6 for [ISO8859_5], 7 for
 // [ISO8859_8], 8 for [UTF16]. ok is false for any other character set.
 func DataCodingOf(cs Charset) (dc uint8, ok bool) {
 	switch cs := orGSM7(cs).(type) {
-	case GSM:
+	case GSM, Packed:
 		return 0x00, true
 	case octet:
 		return [...]uint8{ASCII: 0x01, Latin1: 0x03, Binary: 0x04}[cs], true
@@ -168,8 +169,8 @@ func ParseGSM(dc uint8) GSMDataCoding {
 }
 
 // DataCoding returns the octet that says what d says, so that ParseGSM(octet) is d. Where GSM has two forms, it is
-// the one that SMPP defines as well: 0xF0 to 0xF7 for a message class with [GSM7] or [Binary]. National alphabets count as
-// GSM7. It is an error if GSM has no octet for d, or if d is reserved.
+// the one that SMPP defines as well: 0xF0 to 0xF7 for a message class with [GSM7] or [Binary]. National and packed alphabets
+// count as GSM7. It is an error if GSM has no octet for d, or if d is reserved.
 func (d GSMDataCoding) DataCoding() (uint8, error) {
 	var charset uint8
 	switch cs := orGSM7(d.Charset); cs {
@@ -178,7 +179,9 @@ func (d GSMDataCoding) DataCoding() (uint8, error) {
 	case UTF16:
 		charset = 0x08
 	default:
-		if _, ok := cs.(GSM); !ok {
+		switch cs.(type) {
+		case GSM, Packed:
+		default:
 			return 0, fmt.Errorf("coding: GSM data coding cannot announce charset %v", cs)
 		}
 	}
