@@ -11,7 +11,7 @@ BENCH    ?= .
 FUZZ     ?= .
 FUZZTIME ?= 1m
 
-.PHONY: check test bench table fuzz vuln
+.PHONY: check test bench table latency fuzz vuln
 
 # Vet and lint both modules.
 check:
@@ -30,6 +30,10 @@ bench:
 # The session table of docs/performance.md: the library against a bare framing loop and node-smpp.
 table:
 	go run ./center/internal/benchtable
+
+# Its latency table: both paced at half of the library's highest rate.
+latency:
+	go run ./center/internal/benchtable -paced
 
 # Every fuzz target for FUZZTIME, one after the other, or those whose name FUZZ matches.
 fuzz:

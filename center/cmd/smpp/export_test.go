@@ -54,3 +54,5 @@ func Cut(octets []byte, starts []int) (pieces [][]byte, isWhole []bool) {
 }
 
 var ParseHex = parseHex
+
+var DrawProgress = drawProgress

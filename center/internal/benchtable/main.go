@@ -1,8 +1,12 @@
-// Command benchtable makes the session table of docs/performance.md: the library
-// against the bare framing loop of internal/ceiling and against node-smpp, in
-// turn, client and server in processes of their own, over loopback.
+// Command benchtable makes the session tables of docs/performance.md: the library
+// against the bare framing loop of center/internal/ceiling and against node-smpp,
+// in turn, client and server in processes of their own, over loopback.
 //
 //	go run ./center/internal/benchtable -rounds 5
+//	go run ./center/internal/benchtable -rounds 5 -paced
+//
+// With -paced it compares latency: it finds the highest rate of the library,
+// has both send at half of it, and counts each request from when it was due.
 //
 // It is to be run from the root of the repository. node-smpp is measured when
 // its packages are installed (npm ci in internal/interop/node).
@@ -47,74 +51,173 @@ var cells = []cell{
 type figure struct {
 	rate           float64 // messages a second
 	client, server float64 // microseconds of processor time a message
+	p50, p99       float64 // microseconds
+}
+
+func (f figure) cpu() float64 { return f.client + f.server }
+
+// options are those of the command line.
+type options struct {
+	rounds      int
+	only        string
+	scale       float64
+	plain, node bool
+	paced       bool
 }
 
 func main() {
-	rounds := flag.Int("rounds", 5, "rounds of each cell")
-	only := flag.String("only", "", "a cell, such as async/100/1")
-	scale := flag.Float64("scale", 1, "factor for the number of messages")
-	plain := flag.Bool("plain", false, "compare with the loop that does not yield before it writes")
-	node := flag.Bool("node", true, "measure node-smpp too, where it is installed")
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each cell")
+	flag.StringVar(&o.only, "only", "", "a cell, such as async/100/1")
+	flag.Float64Var(&o.scale, "scale", 1, "factor for the number of messages")
+	flag.BoolVar(&o.plain, "plain", false, "compare with the loop that does not yield before it writes")
+	flag.BoolVar(&o.node, "node", true, "measure node-smpp too, where it is installed")
+	flag.BoolVar(&o.paced, "paced", false, "compare latency at half of the library's highest rate instead")
 	flag.Parse()
-	if err := run(*rounds, *only, *scale, *plain, *node); err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtable:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, only string, scale float64, plain, node bool) error {
+// A bench runs the two sides.
+type bench struct {
+	options
+	ceiling, ours string // the programs
+}
+
+func (b *bench) loop(c cell, rate float64) (figure, error) {
+	f, err := pair(c, []string{b.ceiling, "-serve", "127.0.0.1:0"}, func(addr string) []string {
+		return []string{b.ceiling, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
+			fmt.Sprintf("-yield=%t", !b.plain), fmt.Sprintf("-rate=%f", rate)}
+	})
+	if err != nil {
+		return f, fmt.Errorf("%v: loop: %w", c, err)
+	}
+	return f, nil
+}
+
+func (b *bench) library(c cell, rate float64) (figure, error) {
+	f, err := pair(c, []string{b.ours, "bench", "--json", "--serve", "127.0.0.1:0"}, func(addr string) []string {
+		return []string{b.ours, "bench", "--json", "--url", "smpp://bench:bench@" + addr, "--style", c.style,
+			"--window", strconv.Itoa(c.window), "--conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n), fmt.Sprintf("--rate=%f", rate)}
+	})
+	if err != nil {
+		return f, fmt.Errorf("%v: library: %w", c, err)
+	}
+	return f, nil
+}
+
+func run(o options) error {
+	if o.rounds < 1 || o.scale <= 0 {
+		return errors.New("-rounds and -scale: more than 0 is required")
+	}
 	dir, err := os.MkdirTemp("", "benchtable")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	ceiling, ours := filepath.Join(dir, "ceiling"), filepath.Join(dir, "smpp")
-	for out, pkg := range map[string]string{ceiling: "./internal/ceiling", ours: "./center/cmd/smpp"} {
+	b := &bench{o, filepath.Join(dir, "ceiling"), filepath.Join(dir, "smpp")}
+	for out, pkg := range map[string]string{b.ceiling: "./center/internal/ceiling", b.ours: "./center/cmd/smpp"} {
 		cmd := exec.Command("go", "build", "-o", out, pkg)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("go build %s: %w", pkg, err)
 		}
 	}
-	fmt.Println("| style | window | sessions | loop, msg/s | library, msg/s | library / loop, median (min-max) | loop, CPU us/msg | library, CPU us/msg |")
-	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	found := false
 	for _, c := range cells {
-		name := fmt.Sprintf("%s/%d/%d", c.style, c.window, c.conns)
-		if only != "" && only != name {
+		found = found || o.only == c.String()
+	}
+	if o.only != "" && !found {
+		return fmt.Errorf("-only %q: there is no such cell", o.only)
+	}
+	if o.paced {
+		return b.latency()
+	}
+	return b.throughput()
+}
+
+func (c cell) String() string { return fmt.Sprintf("%s/%d/%d", c.style, c.window, c.conns) }
+
+// latency compares the two at half of the library's highest rate.
+func (b *bench) latency() error {
+	fmt.Println("| style | window | sessions | rate, msg/s | loop, p50 / p99 us | library, p50 / p99 us | p99, library / loop, median (min-max) |")
+	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, c := range cells {
+		if b.only != "" && b.only != c.String() || b.only == "" && (c.window != 100 || c.conns != 1) {
 			continue
 		}
-		c.n = int(float64(c.n) * scale)
-		var bare, lib []figure
-		for range rounds {
-			b, err := pair(c, []string{ceiling, "-serve", "127.0.0.1:0"}, func(addr string) []string {
-				return []string{ceiling, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n), fmt.Sprintf("-yield=%t", !plain)}
-			})
+		c.n = int(float64(c.n) * b.scale)
+		var most []figure
+		for range 3 {
+			f, err := b.library(c, 0)
 			if err != nil {
-				return fmt.Errorf("%s: loop: %w", name, err)
+				return err
 			}
-			l, err := pair(c, []string{ours, "bench", "--json", "--serve", "127.0.0.1:0"}, func(addr string) []string {
-				return []string{ours, "bench", "--json", "--url", "smpp://bench:bench@" + addr, "--style", c.style,
-					"--window", strconv.Itoa(c.window), "--conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n)}
-			})
-			if err != nil {
-				return fmt.Errorf("%s: library: %w", name, err)
-			}
-			bare, lib = append(bare, b), append(lib, l)
+			most = append(most, f)
 		}
-		ratios := make([]float64, rounds)
-		for i := range ratios {
-			ratios[i] = 100 * lib[i].rate / bare[i].rate
+		rate := median(most, func(f figure) float64 { return f.rate }) / 2
+		var bare, lib []figure
+		ratios := make([]float64, b.rounds)
+		for i := range b.rounds {
+			x, err := b.loop(c, rate)
+			if err != nil {
+				return err
+			}
+			y, err := b.library(c, rate)
+			if err != nil {
+				return err
+			}
+			for _, f := range []figure{x, y} {
+				if f.rate < 0.95*rate {
+					return fmt.Errorf("%v: loop %.0f and library %.0f a second of the %.0f due: the machine is too busy to compare", c, x.rate, y.rate, rate)
+				}
+			}
+			bare, lib, ratios[i] = append(bare, x), append(lib, y), y.p99/x.p99
 		}
 		slices.Sort(ratios)
+		p50 := func(f figure) float64 { return f.p50 }
+		p99 := func(f figure) float64 { return f.p99 }
+		fmt.Printf("| %s | %d | %d | %.0f | %.0f / %.0f | %.0f / %.0f | %.2f times (%.2f-%.2f) |\n", c.style, c.window, c.conns, rate,
+			median(bare, p50), median(bare, p99), median(lib, p50), median(lib, p99), ratios[b.rounds/2], ratios[0], ratios[b.rounds-1])
+	}
+	return nil
+}
+
+func (b *bench) throughput() error {
+	fmt.Println("| style | window | sessions | loop, msg/s | library, msg/s | library / loop, median (min-max) | loop, CPU us/msg | library, CPU us/msg | CPU, library / loop, median |")
+	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, c := range cells {
+		if b.only != "" && b.only != c.String() {
+			continue
+		}
+		c.n = int(float64(c.n) * b.scale)
+		var bare, lib []figure
+		ratios, cpus := make([]float64, b.rounds), make([]float64, b.rounds)
+		for i := range b.rounds {
+			x, err := b.loop(c, 0)
+			if err != nil {
+				return err
+			}
+			y, err := b.library(c, 0)
+			if err != nil {
+				return err
+			}
+			bare, lib = append(bare, x), append(lib, y)
+			ratios[i], cpus[i] = 100*y.rate/x.rate, y.cpu()/x.cpu()
+		}
+		slices.Sort(ratios)
+		slices.Sort(cpus)
 		rate := func(f figure) float64 { return f.rate }
 		client := func(f figure) float64 { return f.client }
 		server := func(f figure) float64 { return f.server }
-		fmt.Printf("| %s | %d | %d | %.0f | %.0f | %.0f %% (%.0f-%.0f) | %.2f + %.2f | %.2f + %.2f |\n", c.style, c.window, c.conns,
-			median(bare, rate), median(lib, rate), ratios[rounds/2], ratios[0], ratios[rounds-1],
-			median(bare, client), median(bare, server), median(lib, client), median(lib, server))
+		fmt.Printf("| %s | %d | %d | %.0f | %.0f | %.0f %% (%.0f-%.0f) | %.2f + %.2f | %.2f + %.2f | %.2f |\n", c.style, c.window, c.conns,
+			median(bare, rate), median(lib, rate), ratios[b.rounds/2], ratios[0], ratios[b.rounds-1],
+			median(bare, client), median(bare, server), median(lib, client), median(lib, server), cpus[b.rounds/2])
 	}
-	if node && only == "" {
-		return againstNode(rounds, ours)
+	if b.node && b.only == "" {
+		return b.againstNode()
 	}
 	return nil
 }
@@ -134,6 +237,10 @@ type output struct {
 	PerSecond float64        `json:"per_second"`
 	CPU       float64        `json:"cpu_seconds"`
 	Errors    map[string]int `json:"errors"`
+	Latency   struct {
+		P50 float64 `json:"p50_us"`
+		P99 float64 `json:"p99_us"`
+	} `json:"latency"`
 }
 
 // pair runs a server and a client and ends the server.
@@ -179,12 +286,12 @@ func pair(c cell, serve []string, client func(addr string) []string) (f figure, 
 	if len(o.Errors) > 0 {
 		return f, fmt.Errorf("errors: %v", o.Errors)
 	}
-	f.rate, f.client = o.PerSecond, o.CPU/o.Messages*1e6
+	f.rate, f.client, f.p50, f.p99 = o.PerSecond, o.CPU/o.Messages*1e6, o.Latency.P50, o.Latency.P99
 	return f, nil
 }
 
 // againstNode compares with node-smpp at window 100, its client with its server.
-func againstNode(rounds int, ours string) error {
+func (b *bench) againstNode() error {
 	dir := filepath.Join("internal", "interop", "node")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
 		fmt.Println("\nnode-smpp is not installed: not measured.")
@@ -194,19 +301,16 @@ func againstNode(rounds int, ours string) error {
 	fmt.Println("| --- | ---: | ---: | ---: |")
 	for _, version := range []string{"smpp-0.5.1", "smpp-0.6.0-rc.4"} {
 		var theirs, lib, ratios []float64
-		for range rounds {
-			b, err := exec.Command("node", filepath.Join(dir, "bench.js"), version, "100", "30000").Output()
+		for range b.rounds {
+			out, err := exec.Command("node", filepath.Join(dir, "bench.js"), version, "100", "30000").Output()
 			if err != nil {
 				return fmt.Errorf("node bench.js: %w", err)
 			}
 			var o output
-			if err := json.Unmarshal([]byte(strings.TrimSpace(string(b))), &o); err != nil {
+			if err := json.Unmarshal([]byte(strings.TrimSpace(string(out))), &o); err != nil {
 				return err
 			}
-			c := cell{"async", 100, 1, 600_000}
-			l, err := pair(c, []string{ours, "bench", "--json", "--serve", "127.0.0.1:0"}, func(addr string) []string {
-				return []string{ours, "bench", "--json", "--url", "smpp://bench:bench@" + addr, "--style", c.style, "--window", "100", "-n", strconv.Itoa(c.n)}
-			})
+			l, err := b.library(cell{"async", 100, 1, 600_000}, 0)
 			if err != nil {
 				return err
 			}
@@ -215,7 +319,7 @@ func againstNode(rounds int, ours string) error {
 		slices.Sort(theirs)
 		slices.Sort(lib)
 		slices.Sort(ratios)
-		fmt.Printf("| %s | %.0f | %.0f | %.0f times (%.0f-%.0f) |\n", version, theirs[rounds/2], lib[rounds/2], ratios[rounds/2], ratios[0], ratios[rounds-1])
+		fmt.Printf("| %s | %.0f | %.0f | %.0f times (%.0f-%.0f) |\n", version, theirs[b.rounds/2], lib[b.rounds/2], ratios[b.rounds/2], ratios[0], ratios[b.rounds-1])
 	}
 	return nil
 }

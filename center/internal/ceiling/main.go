@@ -7,13 +7,17 @@
 //
 //	ceiling -serve 127.0.0.1:3000
 //	ceiling -addr 127.0.0.1:3000 -style async -window 100 -n 1000000
+//	ceiling -addr 127.0.0.1:3000 -style async -window 100 -n 1000000 -rate 200000
 //
 // Styles: async is one submitter, one goroutine that writes and one that reads
 // and calls back; blocking is as many callers as the window is large, each
-// waiting for its response. The result is one JSON object.
+// waiting for its response. With a rate, requests are sent when they are due,
+// as by package pace, and latency counts from then. The result is one JSON
+// object.
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"flag"
@@ -28,6 +32,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/godwit-sms/smpp/center/internal/pace"
 )
 
 const (
@@ -44,6 +52,7 @@ func main() {
 	window := flag.Int("window", 100, "requests in flight on a connection")
 	conns := flag.Int("conns", 1, "connections")
 	n := flag.Int("n", 1_000_000, "requests in all")
+	rate := flag.Float64("rate", 0, "requests a second in all; 0: as fast as it goes")
 	flag.BoolVar(&yield, "yield", true, "yield once before a write, so that others add to it")
 	flag.Parse()
 	var err error
@@ -51,7 +60,7 @@ func main() {
 	case *serve != "":
 		err = server(*serve)
 	case *addr != "":
-		err = client(*addr, *style, *window, *conns, *n)
+		err = client(*addr, *style, *window, *conns, *n, *rate)
 	default:
 		flag.Usage()
 		os.Exit(2)
@@ -124,7 +133,7 @@ func answer(c net.Conn) {
 	}
 }
 
-func client(addr, style string, window, conns, n int) error {
+func client(addr, style string, window, conns, n int, rate float64) error {
 	run := async
 	if style == "blocking" {
 		run = blocking
@@ -137,7 +146,12 @@ func client(addr, style string, window, conns, n int) error {
 		}
 		open[i] = c
 	}
-	start, used := time.Now(), cpu()
+	begin = time.Now()
+	start, used := begin, cpu()
+	if rate > 0 {
+		pacer = pace.NewPacer(pace.New(pace.Segment{From: rate, To: rate}), begin, 0)
+		defer pacer.Close()
+	}
 	var wg sync.WaitGroup
 	for _, c := range open {
 		wg.Go(func() { run(c, window, n/conns) })
@@ -146,9 +160,13 @@ func client(addr, style string, window, conns, n int) error {
 	took := time.Since(start)
 	used = cpu() - used
 	sent := n / conns * conns
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{
+	result := map[string]any{
 		"messages": sent, "seconds": took.Seconds(), "per_second": float64(sent) / took.Seconds(), "cpu_seconds": used.Seconds(),
-	})
+	}
+	if pacer != nil {
+		result["latency"] = map[string]int64{"p50_us": paced.ValueAtQuantile(50), "p99_us": paced.ValueAtQuantile(99), "max_us": paced.Max()}
+	}
+	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
 func request() []byte {
@@ -197,6 +215,22 @@ func (g *gatherer) write(c net.Conn) {
 	}
 }
 
+// With a rate, requests wait for the pacer, and latency is kept in microseconds.
+var (
+	pacer   *pace.Pacer
+	pacedMu sync.Mutex
+	paced   = hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+)
+
+// due returns since when the latency of the next request counts.
+func due() time.Duration {
+	if pacer == nil {
+		return time.Since(begin)
+	}
+	since, _ := pacer.Next(context.Background())
+	return since
+}
+
 // latency counts how long requests took, by powers of two of nanoseconds: the
 // command that this is the yardstick of measures every request too.
 type latency struct {
@@ -204,11 +238,18 @@ type latency struct {
 	count [64]int
 }
 
-var begin = time.Now()
+var begin time.Time
 
 func (l *latency) add(since time.Duration) {
+	took := time.Since(begin) - since
+	if pacer != nil {
+		pacedMu.Lock()
+		_ = paced.RecordValue(max(took.Microseconds(), 1)) // beyond a minute is of no interest
+		pacedMu.Unlock()
+		return
+	}
 	l.mu.Lock()
-	l.count[bits.Len64(uint64(time.Since(begin)-since))]++
+	l.count[bits.Len64(uint64(took))]++
 	l.mu.Unlock()
 }
 
@@ -298,7 +339,7 @@ func async(c net.Conn, window, n int) {
 	}()
 	frame := request()
 	for i := range n {
-		since := time.Since(begin)
+		since := due()
 		room <- struct{}{}
 		table.set(uint32(i), func() {
 			took.add(since)
@@ -326,7 +367,7 @@ func blocking(c net.Conn, window, n int) {
 			answered := make(chan struct{}, 1)
 			answer := func() { answered <- struct{}{} }
 			for range n / window {
-				since := time.Since(begin)
+				since := due()
 				seq := table.add(&last, answer)
 				binary.BigEndian.PutUint32(frame[12:], seq)
 				g.add(frame)
