@@ -84,6 +84,12 @@ type Config struct {
 	// many again wait; more are refused with StatusTemporaryAppError. Zero: 10.
 	InboundWindow int
 
+	// IgnoreLoad keeps the window as large as it is whatever the message center
+	// tells of its load. Otherwise a congestion_state (v5.0) from 90 on, StatusThrottled
+	// and StatusQueueFull cut the window, to a single request and pauses of up to
+	// five seconds in the end; each round trip that goes well gives one back.
+	IgnoreLoad bool
+
 	// Rates that sending keeps; beyond them it waits as it does for the window.
 	// See Limiter for what counts as a message and what as a part.
 	MessageRate Rate     // of this session; zero: no limit
@@ -115,6 +121,11 @@ type Trace struct {
 	Sent     func(s *Session, frame []byte) // a PDU is about to be written
 	Received func(s *Session, frame []byte) // a PDU was read
 
+	// Window is called when what the peer tells of its load has changed the
+	// number of requests that may wait for their responses, or the pause before
+	// each request.
+	Window func(s *Session, window int, pause time.Duration)
+
 	// Dropped is called for a response that answers no request in the window:
 	// its request may have timed out.
 	Dropped func(s *Session, h pdu.Header)
@@ -123,6 +134,9 @@ type Trace struct {
 // options is what both sides of a session have.
 type options struct {
 	window, inbound int
+	heedless        bool // an ESME that ignores the load of the message center
+	tellsNothing    bool // a message center that keeps its load to itself
+	congestion      func(measured pdu.Congestion) pdu.Congestion
 	messages, parts Rate     // of each session
 	limiter         *Limiter // of all that share it
 	response        time.Duration
@@ -177,6 +191,7 @@ func (c *Config) options() *options {
 	return &options{
 		window:     windowOf(c.Window),
 		inbound:    windowOf(c.InboundWindow),
+		heedless:   c.IgnoreLoad,
 		messages:   c.MessageRate,
 		parts:      c.PartRate,
 		limiter:    c.Limiter,

@@ -174,6 +174,7 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 			version = pdu.V33
 		}
 		s.settle(version, false)
+		s.hearsLoad = s.obeys && version >= pdu.V50
 		s.bindResp, s.peerID = &resp, resp.SystemID
 		s.bindReq, s.bindID = c.req.BindFields(), c.req.Command()
 		if s.err == nil {

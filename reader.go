@@ -316,6 +316,9 @@ func (s *Session) complete(r *response) {
 	switch h.Command {
 	case r.want:
 		body, err := s.decode(h, r.frame)
+		if s.obeys {
+			s.obey(h, body)
+		}
 		switch {
 		case h.Status != pdu.StatusOK:
 			// A body that does not decode is as good as none: the status stands.
@@ -332,6 +335,9 @@ func (s *Session) complete(r *response) {
 		}
 		r.call.complete(h, body, err)
 	case pdu.IDGenericNack:
+		if s.obeys {
+			s.obey(h, nil)
+		}
 		r.call.complete(h, nil, &ResponseError{Command: r.want.Request(), Sequence: h.Sequence, Status: h.Status, Nack: true})
 	default:
 		r.call.complete(h, nil, failed(&pdu.DecodeError{Command: h.Command, Field: "command_id", Offset: 4, Status: pdu.StatusInvalidCommandID,

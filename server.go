@@ -41,6 +41,17 @@ type Server struct {
 	// Zero: 10.
 	Window int
 
+	// Congestion changes the congestion_state that responses to ESMEs of v5.0
+	// carry. It is given what was measured, the requests of the session that are
+	// handled or wait: 80 when as many are handled as may be, 100 when the next
+	// one would be refused, 0 when none are, as with Inline handlers. Above 100
+	// nothing is sent. It is called with locks held, often, and must be quick and
+	// not use the session. Nil sends what was measured from 50 on; less than that
+	// tells an ESME no more than silence does.
+	Congestion func(measured pdu.Congestion) pdu.Congestion
+	// NoCongestion keeps congestion_state out of all responses.
+	NoCongestion bool
+
 	// Timers: zero is the default, negative is off.
 	SessionInit     time.Duration // for a bind to come; default 30 s
 	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
@@ -75,8 +86,12 @@ func (srv *Server) options() *options {
 	if srv.opt == nil {
 		window := windowOf(srv.Window)
 		srv.opt = &options{
-			window:      window,
-			inbound:     window,
+			window:  window,
+			inbound: window,
+
+			tellsNothing: srv.NoCongestion,
+			congestion:   srv.Congestion,
+
 			response:    timer(srv.ResponseTimeout, DefaultResponseTimeout),
 			enquire:     timer(srv.EnquireLink, DefaultEnquireLink),
 			inactivity:  timer(srv.Inactivity, 0),

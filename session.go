@@ -56,7 +56,11 @@ type Session struct {
 	version     pdu.Version
 	withoutTLVs bool
 	win         window
-	granted     int       // slots promised to waiters that were woken
+	granted     int  // slots promised to waiters that were woken
+	flow        flow // changed by the reader only
+	holding     *time.Timer
+	held        bool      // holding runs, and no slot may be taken
+	tells       bool      // responses carry the load of this side
 	ctl         []control // requests outside the window
 	waiters     []*waiter
 	crowd       int           // requests that the last responses answered: as many senders may be about to send again
@@ -90,7 +94,10 @@ type Session struct {
 	// channel belongs to the bubble of testing/synctest that made it.
 	calls sync.Pool
 
+	obeys bool // the load that the peer tells of matters
+
 	// of the reader
+	hearsLoad   bool // it may come as congestion_state
 	dec         *pdu.Codec
 	resps       []response
 	transacts   bool // a PDU of the batch was a transaction
@@ -119,7 +126,9 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s := &Session{conn: conn, side: side, opt: opt, handler: h, done: make(chan struct{}), version: pdu.V50}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = context.WithValue(ctx, sessionKey{}, s), cancel
-	s.win.size, s.in.limit = opt.window, opt.inbound
+	s.win.size, s.win.allowed, s.in.limit = opt.window, opt.window, opt.inbound
+	s.obeys = side == ESME && !opt.heedless
+	s.flow = flow{most: float64(opt.window), window: float64(opt.window)}
 	s.limit = NewLimiter(opt.messages, opt.parts)
 	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
 	s.raw.init(conn)
@@ -168,6 +177,7 @@ func (s *Session) encodeResponse(h pdu.Header, id pdu.CommandID, status pdu.Stat
 // settle makes what a bind has settled the rule for what is sent.
 func (s *Session) settle(v pdu.Version, withoutTLVs bool) {
 	s.version, s.withoutTLVs, s.enc = v, withoutTLVs, nil
+	s.tells = s.side == MC && v >= pdu.V50 && !s.opt.tellsNothing
 }
 
 // setNow moves the coarse clock.
@@ -482,7 +492,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 			s.granted--
 			break
 		}
-		if len(s.waiters) == 0 && s.win.used+s.granted < s.win.size && len(s.out) < maxGathered {
+		if len(s.waiters) == 0 && s.win.used+s.granted < s.win.allowed && len(s.out) < maxGathered {
 			break
 		}
 		if err := s.wait(ctx); err != nil {
@@ -625,7 +635,7 @@ func (s *Session) wake() {
 	}
 	n := 0
 	for n < len(s.waiters) && (s.err != nil || s.closing != nil ||
-		s.win.used+s.granted < s.win.size && len(s.out) < maxGathered) {
+		s.win.used+s.granted < s.win.allowed && len(s.out) < maxGathered) {
 		s.granted++
 		s.waiters[n].ready <- struct{}{}
 		n++
@@ -773,6 +783,9 @@ func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status,
 		return err
 	}
 	s.out = out
+	if s.tells && status == pdu.StatusOK {
+		s.tell(from, body)
+	}
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
@@ -937,6 +950,9 @@ func (s *Session) finish(why error) {
 	s.end(why)
 	s.mu.Lock()
 	s.sweeper.Stop()
+	if s.holding != nil {
+		s.holding.Stop()
+	}
 	err := s.err
 	late := s.win.drain()
 	ctl := s.ctl

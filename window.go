@@ -16,6 +16,8 @@ type window struct {
 	size  int    // requests that may wait at once
 	used  int
 	last  uint32 // sequence number given out last
+
+	allowed int // of size, what the load of the peer leaves
 }
 
 type slot struct {
@@ -105,7 +107,7 @@ func (w *window) drain() []slot {
 
 // resize changes how many requests may wait. Requests that wait stay.
 func (w *window) resize(size int) {
-	w.size = size
+	w.size, w.allowed = size, size
 	n := 1 << bits.Len(uint(max(size, 1)-1))
 	if w.slots == nil || n <= len(w.slots) {
 		return

@@ -33,7 +33,7 @@ type Codec struct {
 	version     Version
 	lenient     Strictness
 	withoutTLVs bool
-	dropped     int // informational TLVs left out for a v3.3 peer by the last Append
+	dropped     int // informational TLVs left out for an older peer by the last Append
 
 	header Header
 	err    error
@@ -128,7 +128,8 @@ func (c *Codec) Version() Version { return c.version }
 func (c *Codec) SetStrictness(s Strictness) { c.lenient = s }
 
 // Dropped returns how many TLVs the last Append left out because the peer
-// speaks SMPP v3.3, which has none.
+// speaks SMPP v3.3, which has none, or v3.4, which is not to get a
+// congestion_state.
 func (c *Codec) Dropped() int { return c.dropped }
 
 var codecs = sync.Pool{New: func() any { return NewCodec(nil, 0) }}
@@ -750,6 +751,11 @@ func (c *Codec) encodeTLVs(l tlv.List) {
 	if c.version < V34 || c.withoutTLVs {
 		c.encodeTLVs33(l)
 		return
+	}
+	if c.version < V50 && l.Has(TLVCongestionState.Tag()) {
+		l = l.Clone() // the body is the caller's
+		TLVCongestionState.Delete(&l)
+		c.dropped++
 	}
 	b, err := l.Append(c.buf)
 	c.buf = b

@@ -200,7 +200,7 @@ func TestVersionsOfTLVs(t *testing.T) {
 		{"scheduled", pdu.TLVMessageState.Option(pdu.StateScheduled), "message_state"},
 		{"skipped", pdu.TLVMessageState.Option(pdu.StateSkipped), "message_state"},
 		{"rejected", pdu.TLVMessageState.Option(pdu.StateRejected), ""},
-		{"a TLV that v5.0 added", pdu.TLVCongestionState.Option(50), ""},
+		{"a TLV that v5.0 added", pdu.TLVBroadcastRepNum.Option(5), ""},
 		{"a vendor's TLV", tlv.Option{Tag: 0x1400}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,6 +219,29 @@ func TestVersionsOfTLVs(t *testing.T) {
 				t.Errorf("for v5.0: %v", err)
 			}
 		})
+	}
+}
+
+// A congestion_state is not for peers before v5.0; the body keeps it.
+func TestCongestionStateForV34(t *testing.T) {
+	m := &pdu.SubmitSMResp{MessageID: "1", TLVs: tlv.List{pdu.TLVCongestionState.Option(50), pdu.TLVAdditionalStatusInfoText.Option("fine")}}
+	for v, want := range map[pdu.Version]int{pdu.V33: 0, pdu.V34: 1, pdu.V50: 2} {
+		c := pdu.NewCodec(nil, v)
+		b, err := c.Append(nil, pdu.Header{Sequence: 1}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body, err := pdu.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := body.(*pdu.SubmitSMResp).TLVs
+		if len(got) != want || got.Has(pdu.TLVCongestionState.Tag()) != (v == pdu.V50) || c.Dropped() != 2-want {
+			t.Errorf("v%v: %v, %d dropped", v, got, c.Dropped())
+		}
+		if len(m.TLVs) != 2 {
+			t.Errorf("v%v: the body was changed: %v", v, m.TLVs)
+		}
 	}
 }
 
