@@ -20,6 +20,9 @@ const (
 	DefaultResponseTimeout = 60 * time.Second
 	DefaultEnquireLink     = 30 * time.Second
 	DefaultSessionInit     = 30 * time.Second
+
+	DefaultHandshakeTimeout    = 10 * time.Second
+	DefaultAuthenticateTimeout = 60 * time.Second
 )
 
 // A BindMode chooses what a client binds for.

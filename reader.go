@@ -27,14 +27,22 @@ type source struct {
 	small []byte
 	big   *[]byte
 	buf   []byte
-	r, w  int // octets in buf that are not used yet
+	r, w  int           // octets in buf that are not used yet
+	hold  time.Duration // for which reading is to stand
+	idled bucket        // of the PDUs that no handler sees
 }
 
 // read is the goroutine of the session.
 func (s *Session) read() {
 	src := source{s: s, small: make([]byte, smallRead)}
 	src.buf = src.small
-	err := src.run()
+	var err error
+	if s.server != nil {
+		err = s.server.greet(s)
+	}
+	if err == nil {
+		err = src.run()
+	}
 	src.release()
 	s.finish(err)
 }
@@ -43,6 +51,7 @@ func (src *source) run() error {
 	s := src.s
 	for {
 		s.dec = s.opt.decoder()
+		more := false
 		for {
 			batch, err := src.take()
 			if err != nil {
@@ -61,38 +70,75 @@ func (src *source) run() error {
 				if s.paused.Load() {
 					s.completeResponses()
 					s.flushRead()
-					if err := s.stand(); err != nil {
+					if err := src.stand(); err != nil {
 						return err
 					}
 				}
+			}
+			if s.idles > 0 && src.pace() {
+				more = true
+				break
 			}
 		}
 		s.completeResponses()
 		s.flushRead()
 		s.opt.decoders.Put(s.dec)
 		s.dec = nil // an idle session does without
-		if err := s.stand(); err != nil {
+		if err := src.stand(); err != nil {
 			return err
+		}
+		if more {
+			continue
 		}
 		if err := src.fill(); err != nil {
 			return s.closedByPeer(err)
 		}
 		s.heardNow()
 		if s.paused.Load() {
-			if err := s.stand(); err != nil {
+			if err := src.stand(); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// limit returns how long a PDU may be.
+func (src *source) limit() int {
+	s := src.s
+	if s.server != nil && s.State() < StateBoundTX {
+		return min(s.opt.maxPDU, unboundPDU)
+	}
+	return s.opt.maxPDU
+}
+
+// pace charges the session of a server for PDUs that no handler saw, and reports
+// whether reading is to stand.
+func (src *source) pace() bool {
+	s := src.s
+	n := s.idles
+	s.idles = 0
+	if s.server == nil {
+		return false
+	}
+	if src.idled.each == 0 {
+		src.idled = newBucket(s.server.Limits.idle())
+	}
+	wait := src.idled.take(time.Since(s.timers.opened), n)
+	if wait > 0 {
+		src.hold = min(max(wait, minStanding), maxStanding)
+		s.server.stats.stood.Add(1)
+	}
+	return true
+}
+
 // take cuts the whole PDUs that have been read, up to a batch of them, out of
 // the buffer into memory of their own.
 func (src *source) take() (batch []byte, err error) {
 	b := src.buf[src.r:src.w]
+	limit := src.limit()
 	n := 0
 	for {
-		frame, _, err := pdu.Split(b[n:], src.s.opt.maxPDU)
+		frame, _, err := pdu.Split(b[n:], limit)
 		if err != nil {
 			if n == 0 {
 				return nil, err
@@ -130,7 +176,7 @@ func (src *source) fill() error {
 		n, err := src.s.conn.Read(src.buf[src.w:])
 		src.w += n
 		if n > 0 {
-			if src.w == len(src.buf) && src.big == nil {
+			if src.w == len(src.buf) && src.big == nil && src.limit() > len(src.buf) {
 				src.grow() // there is more where that came from
 			}
 			return nil
@@ -156,20 +202,29 @@ func (src *source) idle() bool {
 		return false
 	}
 	_ = s.conn.SetReadDeadline(time.Time{})
-	if src.w-src.r <= smallRead {
+	src.shrink()
+	return true
+}
+
+// shrink lets go of a buffer that is larger than what it holds.
+func (src *source) shrink() {
+	if src.w-src.r <= smallRead && len(src.buf) > smallRead {
 		src.w = copy(src.small, src.buf[src.r:src.w])
 		src.r = 0
 		src.release()
 		src.buf = src.small
+		src.s.bigRead.Store(false)
 	}
-	return true
 }
 
 // grow makes the buffer larger: first a big one, then, for a PDU that does not
 // fit that, one that doubles with what has arrived.
 func (src *source) grow() {
 	var larger []byte
-	if src.big == nil && src.w < bigRead {
+	if limit := src.limit(); limit < bigRead && len(src.buf) < limit {
+		larger = make([]byte, limit) // before the bind
+		src.s.bigRead.Store(true)
+	} else if src.big == nil && src.w < bigRead {
 		src.big = bigBuffers.Get().(*[]byte)
 		larger = *src.big
 		src.s.bigRead.Store(true)
@@ -185,7 +240,6 @@ func (src *source) release() {
 	if src.big != nil {
 		bigBuffers.Put(src.big)
 		src.big = nil
-		src.s.bigRead.Store(false)
 	}
 }
 
@@ -199,16 +253,30 @@ func (s *Session) heardNow() {
 	s.mu.Unlock()
 }
 
-// stand waits while reading is paused or too much waits to be written.
-func (s *Session) stand() error {
+// stand waits while reading is paused, is held, or too much waits to be written.
+func (src *source) stand() error {
+	s := src.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.err == nil && (s.paused.Load() || len(s.out) >= maxGathered) {
+	if src.hold > 0 {
+		s.held = true
+		t := time.AfterFunc(src.hold, func() {
+			s.mu.Lock()
+			s.held = false
+			s.room.Broadcast()
+			s.mu.Unlock()
+		})
+		defer t.Stop()
+		src.hold = 0
+	}
+	for s.err == nil && (s.paused.Load() || s.held || s.owed >= s.owedMax || len(s.out) >= maxGathered) {
+		src.shrink()
 		s.timers.standing = true
 		s.room.Wait()
 		s.timers.standing = false
 		s.timers.heard, s.timers.enquired = time.Now(), time.Time{}
 	}
+	s.held = false
 	return s.err
 }
 
@@ -262,6 +330,9 @@ func (s *Session) got(frame []byte) {
 	}
 	h, _, _ := pdu.ParseHeader(frame)
 	if h.Command.IsResponse() {
+		if s.State() < StateBoundTX {
+			s.idles++
+		}
 		s.resps = append(s.resps, response{frame: frame, header: h})
 		if outsideWindow(h.Command.Request()) {
 			s.completeResponses()
@@ -366,6 +437,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 	}
 	known := s.opt.reg.Known(h.Command)
 	if !known {
+		s.idles++
 		reply(pdu.IDGenericNack, pdu.StatusInvalidCommandID, nil)
 		return
 	}
@@ -374,6 +446,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 	}
 	notice := s.opt.reg.Notice(h.Command)
 	if status := refusal(s.side, s.State(), h.Command); status != pdu.StatusOK {
+		s.idles++
 		if !notice {
 			reply(h.Command.Response(), status, nil)
 		}
@@ -381,6 +454,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 	}
 	body, err := s.decode(h, frame)
 	if err != nil {
+		s.idles++
 		if notice {
 			reply(pdu.IDGenericNack, pdu.StatusInvalidCommandLength, nil)
 		} else {
@@ -390,6 +464,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 	}
 	switch b := body.(type) {
 	case *pdu.EnquireLink:
+		s.idles++
 		reply(pdu.IDEnquireLinkResp, pdu.StatusOK, &pdu.EnquireLinkResp{})
 		return
 	case *pdu.Unbind:
@@ -397,11 +472,17 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		return
 	case pdu.BindRequest:
 		if s.server != nil && outsideWindow(h.Command) {
+			s.idles++
 			s.server.bind(s, h, b)
 			return
 		}
 	}
 	if s.leaving.Load() { // or a peer that goes on sending could keep Shutdown waiting for ever
+		s.busy(h, notice)
+		return
+	}
+	if v := s.guest; v != nil && v.tally != nil && !notice && !v.admits(body) {
+		s.server.stats.throttled.Add(1)
 		s.busy(h, notice)
 		return
 	}

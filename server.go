@@ -25,7 +25,10 @@ type Server struct {
 
 	// Authenticate decides on a bind. It returns the grant, or an error that is
 	// or wraps the pdu.Status to answer with; any other error answers
-	// pdu.StatusSystemError. It may block. Nil lets everybody in: set it.
+	// pdu.StatusSystemError. It may block; ctx ends with the session, and after
+	// AuthenticateTimeout, when the bind is answered with pdu.StatusSystemError.
+	// SessionFrom(ctx) tells about the connection: RemoteAddr, BindMode, TLS.
+	// SecureEqual compares passwords. Nil lets everybody in: set it.
 	Authenticate func(ctx context.Context, b *pdu.Bind) (*Account, error)
 
 	// Bound, when set, is called on a goroutine of its own for each session
@@ -52,11 +55,16 @@ type Server struct {
 	// NoCongestion keeps congestion_state out of all responses.
 	NoCongestion bool
 
+	// Limits bound what peers may take. See also Account.
+	Limits Limits
+
 	// Timers: zero is the default, negative is off.
-	SessionInit     time.Duration // for a bind to come; default 30 s
-	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
-	EnquireLink     time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
-	Inactivity      time.Duration // time without a transaction after which a session is closed; default off
+	HandshakeTimeout    time.Duration // of TLS; default 10 s
+	AuthenticateTimeout time.Duration // for Authenticate to decide; default 60 s
+	SessionInit         time.Duration // for a bind to come; default 30 s
+	ResponseTimeout     time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
+	EnquireLink         time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
+	Inactivity          time.Duration // time without a transaction after which a session is closed; default off
 
 	TLSConfig  *tls.Config   // for ListenAndServeTLS and ServeTLS
 	Registry   *pdu.Registry // commands and TLVs; nil: pdu.Standard()
@@ -69,15 +77,35 @@ type Server struct {
 	listeners map[*net.Listener]bool // by pointer: a listener may be of a type that is no key
 	sessions  map[*Session]bool
 	closed    bool
+	closing   chan struct{} // closed with the server; made by options
 	opt       *options
+	gate      gate
+	stats     serverStats
 }
 
-// An Account is what Authenticate grants.
+// An Account is what Authenticate grants. Sessions of the same identity on a
+// server share the limits; those that were granted last hold for all.
 type Account struct {
 	SystemID string   // identity of the ESME; empty: the system_id it bound with
 	Window   int      // see Server.Window; zero: that
 	TLVs     tlv.List // sent with the bind response
 	Value    any      // the application's own
+
+	// How many sessions may be bound at once; zero: any number. A bind beyond
+	// them is answered with Limits.BindStatus.
+	MaxBinds        int // in all modes
+	MaxTransmitters int
+	MaxReceivers    int
+	MaxTransceivers int
+
+	// Rate is how many requests the sessions take together, SessionRate each of
+	// them. A submit_multi counts as its destinations, any other request as one;
+	// enquire_link and unbind count as nothing. What is beyond is answered with
+	// pdu.StatusThrottled and reaches no handler; but parts of a concatenated
+	// message after the first are taken, up to 255 of them, and count towards
+	// what comes next: a long message is refused as a whole or not at all. The
+	// zero value is no limit.
+	Rate, SessionRate Rate
 }
 
 func (srv *Server) options() *options {
@@ -85,6 +113,7 @@ func (srv *Server) options() *options {
 	defer srv.mu.Unlock()
 	if srv.opt == nil {
 		window := windowOf(srv.Window)
+		srv.closing = make(chan struct{})
 		srv.opt = &options{
 			window:  window,
 			inbound: window,
@@ -115,8 +144,7 @@ func (srv *Server) ListenAndServe() error {
 	return srv.Serve(l)
 }
 
-// ListenAndServeTLS listens on Addr and serves with TLS. The files may be empty
-// when TLSConfig has certificates.
+// ListenAndServeTLS listens on Addr and serves with TLS; see ServeTLS.
 func (srv *Server) ListenAndServeTLS(certFile, keyFile string) error {
 	l, err := net.Listen("tcp", orElse(srv.Addr, ":"+DefaultTLSPort))
 	if err != nil {
@@ -125,19 +153,28 @@ func (srv *Server) ListenAndServeTLS(certFile, keyFile string) error {
 	return srv.ServeTLS(l, certFile, keyFile)
 }
 
-// ServeTLS is Serve with TLS on the connections that l accepts.
+// ServeTLS is Serve with TLS, v1.2 or later, on the connections that l accepts.
+// The files may be empty when TLSConfig has certificates. When it has none, the
+// files are read again when they change; see CertReloader.
 func (srv *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	c := srv.TLSConfig.Clone()
 	if c == nil {
 		c = new(tls.Config)
 	}
+	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
 	if certFile != "" || keyFile != "" {
-		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
+		r, err := NewCertReloader(certFile, keyFile, func(err error) {
+			srv.options().log.Error("smpp: the certificate before stays in use", "error", err)
+		})
+		switch {
+		case err != nil:
 			_ = l.Close()
-			return fmt.Errorf("smpp: certificate: %w", err)
+			return err
+		case len(c.Certificates) == 0 && c.GetCertificate == nil:
+			c.GetCertificate = r.GetCertificate
+		default:
+			c.Certificates = append(slices.Clone(c.Certificates), *r.Certificate())
 		}
-		c.Certificates = append(slices.Clone(c.Certificates), cert)
 	}
 	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
 		_ = l.Close()
@@ -148,6 +185,11 @@ func (srv *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 
 // Serve accepts connections on l until the server is closed or l fails, and
 // closes l. It always returns an error: ErrServerClosed after Shutdown or Close.
+//
+// The peer's address is what the connection says. A connection may block in
+// RemoteAddr or in its first Read, as one that waits for the header of the PROXY
+// protocol or for a TLS handshake does, without keeping others from being
+// accepted.
 func (srv *Server) Serve(l net.Listener) error {
 	if err := srv.serve(&l); err != nil {
 		return err
@@ -175,12 +217,18 @@ func (srv *Server) Serve(l net.Listener) error {
 		}
 		srv.options().log.Error("smpp: accept failed", "error", err, "pause", pause)
 		t := time.NewTimer(pause)
-		<-t.C
+		select {
+		case <-t.C:
+		case <-srv.closing:
+			t.Stop()
+			return ErrServerClosed
+		}
 		pause = min(2*pause, time.Second)
 	}
 }
 
 func (srv *Server) serve(l *net.Listener) error {
+	srv.options()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.closed {
@@ -201,14 +249,21 @@ func (srv *Server) isClosed() bool {
 }
 
 // ServeConn starts a session on a connection that exists, and returns it. The
-// session owns conn. On a closed server the connection is closed and the result
-// is nil.
+// session owns conn. On a closed server, or beyond Limits.Connections or
+// Limits.Unbound, the connection is closed and the result is nil.
 func (srv *Server) ServeConn(conn net.Conn) *Session {
 	s := newSession(conn, MC, srv.options(), srv.Handler)
-	s.server = srv
+	s.server, s.guest, s.owedMax = srv, new(guest), unboundOwed
+	srv.stats.accepted.Add(1)
+	if !srv.gate.enter(s, &srv.Limits) {
+		srv.stats.refusedServer.Add(1)
+		_ = conn.Close()
+		return nil
+	}
 	srv.mu.Lock()
 	if srv.closed {
 		srv.mu.Unlock()
+		srv.gate.leave(s.guest)
 		_ = conn.Close()
 		return nil
 	}
@@ -217,11 +272,38 @@ func (srv *Server) ServeConn(conn net.Conn) *Session {
 	}
 	srv.sessions[s] = true
 	srv.mu.Unlock()
+	srv.stats.running.Add(1)
 	s.start()
 	return s
 }
 
+// greet does what comes before reading and may block: the connection tells its
+// address, and TLS shakes hands.
+func (srv *Server) greet(s *Session) error {
+	if !srv.gate.locate(s, addressOf(s.conn.RemoteAddr()), &srv.Limits) {
+		srv.stats.refusedAddress.Add(1)
+		return ErrTooManyConnections
+	}
+	c, ok := s.conn.(interface{ HandshakeContext(context.Context) error })
+	if !ok {
+		return nil
+	}
+	ctx := s.ctx
+	if d := timer(srv.HandshakeTimeout, DefaultHandshakeTimeout); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	if err := c.HandshakeContext(ctx); err != nil {
+		srv.stats.handshakesFailed.Add(1)
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	return nil
+}
+
 func (srv *Server) forget(s *Session) {
+	srv.gate.leave(s.guest)
+	srv.stats.running.Add(^uint64(0))
 	srv.mu.Lock()
 	delete(srv.sessions, s)
 	srv.mu.Unlock()
@@ -246,8 +328,12 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 }
 
 func (srv *Server) stop(end func(*Session) error) error {
+	srv.options()
 	srv.mu.Lock()
-	srv.closed = true
+	if !srv.closed {
+		srv.closed = true
+		close(srv.closing)
+	}
 	listeners := slices.Collect(maps.Keys(srv.listeners))
 	sessions := slices.Collect(maps.Keys(srv.sessions))
 	srv.mu.Unlock()
@@ -286,28 +372,99 @@ func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 		_ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)
 		return
 	}
-	go func() {
-		account, err := srv.authenticate(s, req)
-		if err != nil {
-			s.mu.Lock()
-			s.timers.binding = false
-			s.touch(time.Now())
-			s.mu.Unlock()
-			_ = s.respond(h, s.statusOf(h, err), nil, true) // fails only when the session has ended
-			return
-		}
-		if srv.grant(s, h, req, account) && srv.Bound != nil {
-			srv.Bound(s)
-		}
-	}()
+	l := &srv.Limits
+	wait := srv.gate.penalty(s.guest.from, l)
+	if wait == 0 {
+		go srv.decide(s, h, req)
+		return
+	}
+	srv.stats.bindsDelayed.Add(1)
+	srv.gate.hold(s.guest, wait, func() { srv.decide(s, h, req) })
 }
 
-func (srv *Server) authenticate(s *Session, req pdu.BindRequest) (account *Account, err error) {
+// decide has Authenticate decide on a bind, and answers it.
+func (srv *Server) decide(s *Session, h pdu.Header, req pdu.BindRequest) {
+	account, err := srv.authenticate(s, req)
+	if err != nil {
+		status := s.statusOf(h, err)
+		srv.stats.bindsFailed.Add(1)
+		switch status {
+		case pdu.StatusBindFailed, pdu.StatusInvalidPassword, pdu.StatusInvalidSystemID:
+			srv.gate.punish(s.guest.from)
+		}
+		srv.refuseBind(s, h, status)
+		return
+	}
+	if srv.grant(s, h, req, account) && srv.Bound != nil {
+		defer s.guard(h, func(error) {})
+		srv.Bound(s)
+	}
+}
+
+// refuseBind answers a bind that is not granted, and is through with an ESME that
+// has tried often enough.
+func (srv *Server) refuseBind(s *Session, h pdu.Header, status pdu.Status) {
+	most := srv.Limits.BindAttempts
+	if most == 0 {
+		most = DefaultBindAttempts
+	}
+	s.mu.Lock()
+	s.timers.binding = false
+	s.touch(time.Now())
+	s.guest.failed++
+	last := most > 0 && s.guest.failed >= most && s.err == nil
+	if last {
+		if s.closing == nil {
+			s.closing = ErrTooManyBinds
+		}
+		s.leaving.Store(true)
+		s.hangUp = true
+		s.setState(StateUnbound)
+		s.wake()
+	}
+	err := s.addResponse(h, h.Command.Response(), status, nil) // fails only when the session has ended
+	write := err == nil && !s.writing
+	s.writing = s.writing || write
+	s.mu.Unlock()
+	if write {
+		s.drain()
+	}
+}
+
+// authenticate asks Authenticate, for as long as there is time.
+func (srv *Server) authenticate(s *Session, req pdu.BindRequest) (*Account, error) {
 	if srv.Authenticate == nil {
 		return new(Account), nil
 	}
+	d := timer(srv.AuthenticateTimeout, DefaultAuthenticateTimeout)
+	if d <= 0 {
+		return srv.ask(s.ctx, s, req)
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, d, errUndecided)
+	defer cancel()
+	type answer struct {
+		account *Account
+		err     error
+	}
+	c := make(chan answer, 1)
+	go func() {
+		a, err := srv.ask(ctx, s, req)
+		c <- answer{a, err}
+	}()
+	select {
+	case a := <-c:
+		return a.account, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+var errUndecided = errors.New("smpp: Authenticate has not decided in time")
+
+func (srv *Server) ask(ctx context.Context, s *Session, req pdu.BindRequest) (account *Account, err error) {
+	account, err = nil, errPanicked // of runtime.Goexit, too
 	defer s.guard(pdu.Header{Command: req.Command()}, func(p error) { err = p })
-	account, err = srv.Authenticate(s.ctx, req.BindFields())
+	account, err = srv.Authenticate(ctx, req.BindFields())
 	if account == nil && err == nil {
 		account = new(Account)
 	}
@@ -332,6 +489,13 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.mu.Unlock()
 		return false
 	}
+	system := orElse(a.SystemID, b.SystemID)
+	if !srv.gate.join(s, system, modeOf(h.Command), a) {
+		s.mu.Unlock()
+		srv.stats.bindsRefused.Add(1)
+		srv.refuseBind(s, h, orElse(srv.Limits.BindStatus, pdu.StatusBindFailed))
+		return false
+	}
 	// An ESME of v3.4 is told of a message center of v3.3, in a TLV.
 	s.settle(max(version, pdu.V34), b.InterfaceVersion < pdu.V34)
 	from := len(s.out)
@@ -340,6 +504,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.timers.binding = false
 		s.touch(time.Now())
 		s.settle(pdu.V50, false)
+		srv.gate.part(s.guest, modeOf(h.Command))
 		s.mu.Unlock()
 		s.opt.log.Error("smpp: bind response cannot be encoded", "error", err)
 		_ = s.respond(h, pdu.StatusSystemError, nil, true)
@@ -351,9 +516,13 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	}
 	s.settle(version, withoutTLVs)
 	s.account, s.bindReq, s.timers.binding = a, b, false
-	s.peerID = orElse(a.SystemID, b.SystemID)
+	s.peerID = system
 	s.setState(boundState(h.Command))
+	s.owedMax = max(unboundOwed, owedPer*2*s.opt.inbound)
+	srv.stats.binds.Add(1)
+	srv.stats.bound.Add(1)
 	if a.Window > 0 {
+		s.owedMax = max(unboundOwed, owedPer*2*min(a.Window, maxWindow))
 		s.win.resize(min(a.Window, maxWindow))
 		s.in.setLimit(min(a.Window, maxWindow))
 	}
@@ -364,4 +533,22 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.drain(false)
 	}
 	return true
+}
+
+// parted has a session that is bound no more count as such no more. The session's
+// lock is held.
+func (srv *Server) parted(s *Session) {
+	if srv.gate.part(s.guest, modeOf(s.bindID)) {
+		srv.stats.bound.Add(^uint64(0))
+	}
+}
+
+func modeOf(id pdu.CommandID) BindMode {
+	switch id {
+	case pdu.IDBindTransmitter:
+		return Transmitter
+	case pdu.IDBindReceiver:
+		return Receiver
+	}
+	return Transceiver
 }

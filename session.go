@@ -48,6 +48,7 @@ type Session struct {
 	leaving atomic.Bool // closing is set
 	server  *Server     // of the MC side, nil otherwise
 	limit   *Limiter    // of this session; nil: none
+	guest   *guest      // with server
 
 	mu          sync.Mutex
 	state       State
@@ -71,6 +72,9 @@ type Session struct {
 	writing     bool // somebody writes, or is about to
 	yielding    bool // who is about to has let others go first
 	hangUp      bool // close the connection once out is empty
+	owed        int  // octets of responses in out
+	owedMax     int  // beyond which reading stands
+	held        bool // reading stands for a while
 	raw         rawWriter
 	room        sync.Cond // for the reader: out has room again
 	timers      timers
@@ -101,6 +105,7 @@ type Session struct {
 	dec         *pdu.Codec
 	resps       []response
 	transacts   bool // a PDU of the batch was a transaction
+	idles       int  // PDUs that no handler saw, and that are not charged for yet
 	peerUnbound bool
 }
 
@@ -130,6 +135,7 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s.obeys = side == ESME && !opt.heedless
 	s.flow = flow{most: float64(opt.window), window: float64(opt.window)}
 	s.limit = NewLimiter(opt.messages, opt.parts)
+	s.owedMax = max(unboundOwed, owedPer*2*opt.inbound)
 	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
 	s.raw.init(conn)
 	now := time.Now()
@@ -200,6 +206,9 @@ func (s *Session) start() {
 func (s *Session) State() State { return State(s.kind.Load()) }
 
 func (s *Session) setState(st State) {
+	if s.guest != nil && s.state.Bound() && !st.Bound() {
+		s.server.parted(s)
+	}
 	s.state = st
 	s.kind.Store(uint32(st))
 }
@@ -243,13 +252,7 @@ func (s *Session) BindResponse() *pdu.BindResp {
 func (s *Session) BindMode() BindMode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.bindID {
-	case pdu.IDBindTransmitter:
-		return Transmitter
-	case pdu.IDBindReceiver:
-		return Receiver
-	}
-	return Transceiver
+	return modeOf(s.bindID)
 }
 
 // Account returns what Server.Authenticate granted, on the side of the message
@@ -786,6 +789,7 @@ func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status,
 	if s.tells && status == pdu.StatusOK {
 		s.tell(from, body)
 	}
+	s.owed += len(s.out) - from
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
@@ -887,10 +891,11 @@ func (s *Session) takeOut() []byte {
 	defer s.mu.Unlock()
 	buf := s.out
 	s.out, s.spare = s.spare, nil
-	if len(buf) >= maxGathered {
+	if len(buf) >= maxGathered || s.owed >= s.owedMax {
 		s.wake()
 		s.room.Broadcast()
 	}
+	s.owed = 0
 	return buf
 }
 

@@ -694,6 +694,10 @@ func sameList(a, b tlv.List) bool {
 
 func (c *Codec) decodeTLVs(p *tlv.List) {
 	rest := c.buf[c.pos:]
+	if len(rest) >= 4*MaxTLVs && tooManyTLVs(rest) {
+		c.fail("tlvs", c.pos, StatusInvalidTLVStream, fmt.Sprintf("more than %d TLVs", MaxTLVs))
+		return
+	}
 	l, err := tlv.Parse(rest)
 	*p = l
 	if err != nil {
@@ -720,6 +724,16 @@ func (c *Codec) decodeTLVs(p *tlv.List) {
 		at += 4 + len(o.Value)
 	}
 	c.pos = len(c.buf)
+}
+
+// tooManyTLVs reports whether there are more than MaxTLVs.
+func tooManyTLVs(b []byte) bool {
+	n := 0
+	for len(b) >= 4 && n <= MaxTLVs {
+		n++
+		b = b[min(4+int(binary.BigEndian.Uint16(b[2:])), len(b)):]
+	}
+	return n > MaxTLVs
 }
 
 // oddLength reports whether a TLV has a length that is wrong by the book and
@@ -756,6 +770,10 @@ func (c *Codec) encodeTLVs(l tlv.List) {
 		l = l.Clone() // the body is the caller's
 		TLVCongestionState.Delete(&l)
 		c.dropped++
+	}
+	if len(l) > MaxTLVs {
+		c.refuse("tlvs", fmt.Sprintf("%d of them", len(l)), fmt.Sprintf("at most %d are allowed", MaxTLVs), StatusInvalidTLVStream)
+		return
 	}
 	b, err := l.Append(c.buf)
 	c.buf = b

@@ -12,6 +12,10 @@ const HeaderLen = 16
 // submit_multi with 255 destinations and a full message_payload, and more.
 const DefaultMaxLen = 128 << 10
 
+// MaxTLVs is how many TLVs a PDU may have, sent or received: a PDU of empty ones
+// would take many times its octets of memory.
+const MaxTLVs = 1024
+
 // A Header is what every PDU starts with. The length is not part of it: it is
 // computed when a PDU is encoded. SMPP v5.0, section 3.2.
 type Header struct {
