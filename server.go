@@ -427,7 +427,7 @@ func (srv *Server) refuseBind(s *Session, h pdu.Header, status pdu.Status) {
 	s.writing = s.writing || write
 	s.mu.Unlock()
 	if write {
-		s.drain()
+		s.drain(false)
 	}
 }
 
