@@ -253,30 +253,30 @@ func (s *Session) heardNow() {
 	s.mu.Unlock()
 }
 
-// stand waits while reading is paused, is held, or too much waits to be written.
+// stand waits while reading is paused or halted, or too much waits to be written.
 func (src *source) stand() error {
 	s := src.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if src.hold > 0 {
-		s.held = true
+		s.halted = true
 		t := time.AfterFunc(src.hold, func() {
 			s.mu.Lock()
-			s.held = false
+			s.halted = false
 			s.room.Broadcast()
 			s.mu.Unlock()
 		})
 		defer t.Stop()
 		src.hold = 0
 	}
-	for s.err == nil && (s.paused.Load() || s.held || s.owed >= s.owedMax || len(s.out) >= maxGathered) {
+	for s.err == nil && (s.paused.Load() || s.halted || s.owed >= s.owedMax || len(s.out) >= maxGathered) {
 		src.shrink()
 		s.timers.standing = true
 		s.room.Wait()
 		s.timers.standing = false
 		s.timers.heard, s.timers.enquired = time.Now(), time.Time{}
 	}
-	s.held = false
+	s.halted = false
 	return s.err
 }
 

@@ -74,7 +74,7 @@ type Session struct {
 	hangUp      bool // close the connection once out is empty
 	owed        int  // octets of responses in out
 	owedMax     int  // beyond which reading stands
-	held        bool // reading stands for a while
+	halted      bool // reading stands for a while
 	raw         rawWriter
 	room        sync.Cond // for the reader: out has room again
 	timers      timers
