@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/sms"
 )
 
 func ExampleServer() {
@@ -124,6 +128,162 @@ func ExampleScript() {
 	// 1 <nil>
 }
 
+// submitWithRetries stands for the code under test: it sends a message again
+// for as long as that is safe.
+func submitWithRetries(s *smpp.Session, m *pdu.SubmitSM) (id string, tries int, err error) {
+	for tries = 1; ; tries++ {
+		resp, err := s.Submit(context.Background(), m)
+		if err == nil {
+			return resp.MessageID, tries, nil
+		}
+		if !smpp.SafeToRetry(err) || tries == 5 {
+			return "", tries, err
+		}
+	}
+}
+
+// A message center that throttles at first, to test what a client makes of it.
+func ExampleFaults() {
+	faults := new(smpptest.Faults)
+	faults.Next(pdu.IDSubmitSM, smpptest.Throttled, smpptest.RefusedWith(pdu.StatusQueueFull))
+	srv := smpptest.NewServer(smpptest.Accept())
+	defer srv.Close()
+	sess, err := smpp.Dial(context.Background(), srv.URL, &smpp.Config{Dialer: faults})
+	if err != nil {
+		log.Fatal(err)
+	}
+	id, tries, err := submitWithRetries(sess, &pdu.SubmitSM{Dest: pdu.International("491701234567")})
+	fmt.Println("message id", id, "after", tries, "tries:", err)
+	// Output: message id 1 after 3 tries: <nil>
+}
+
+// A connection that is lost before a message is answered leaves it open whether
+// the message center has the message.
+func ExampleFaults_Next() {
+	srv := smpptest.NewUnstartedServer(smpptest.Accept())
+	srv.Faults = new(smpptest.Faults)
+	srv.Start()
+	defer srv.Close()
+
+	sess, err := smpp.Dial(context.Background(), srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.Faults.Next(pdu.IDSubmitSMResp, smpptest.Truncated)
+	_, err = sess.Submit(context.Background(), &pdu.SubmitSM{Dest: pdu.International("491701234567")})
+	fmt.Println(smpp.Outcome(err), smpp.SafeToRetry(err))
+	fmt.Println("received:", len(srv.Received(pdu.IDSubmitSM)))
+	// Output:
+	// unknown false
+	// received: 1
+}
+
+// Faults by chance, the same in every run: each of the messages is accepted,
+// refused, or it is not known which.
+func ExampleFaults_chance() {
+	srv := smpptest.NewServer(smpptest.Accept())
+	defer srv.Close()
+	faults := &smpptest.Faults{Seed: 1, Sent: smpptest.Rates{Malform: 0.1, Refuse: 0.05, Burst: 3}}
+	sess, err := smpp.Dial(context.Background(), srv.URL, &smpp.Config{Dialer: faults})
+	if err != nil {
+		log.Fatal(err)
+	}
+	outcomes := map[smpp.OutcomeKind]int{}
+	for range 100 {
+		_, err := sess.Submit(context.Background(), &pdu.SubmitSM{Dest: pdu.International("491701234567")})
+		outcomes[smpp.Outcome(err)]++
+	}
+	befell := faults.Counts()
+	fmt.Println(outcomes[smpp.Accepted]+outcomes[smpp.Refused], "told of")
+	fmt.Println(outcomes[smpp.Refused] == befell[smpptest.Malformed]+befell[smpptest.Refused])
+	// Output:
+	// 100 told of
+	// true
+}
+
+// One message is treated in a way of its own, whatever else passes by.
+func ExampleFaults_decide() {
+	srv := smpptest.NewServer(smpptest.Accept())
+	defer srv.Close()
+	faults := &smpptest.Faults{Decide: func(p smpptest.Passing) (smpptest.Fault, bool) {
+		_, body, _ := pdu.Decode(p.Frame)
+		m, ok := body.(*pdu.SubmitSM)
+		return smpptest.RefusedWith(pdu.StatusInvalidDest), ok && m.Dest.Addr == "666"
+	}}
+	sess, err := smpp.Dial(context.Background(), srv.URL, &smpp.Config{Dialer: faults})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, dest := range []string{"665", "666"} {
+		_, err := sess.Submit(context.Background(), &pdu.SubmitSM{Dest: pdu.International(dest)})
+		fmt.Println(dest, smpp.Outcome(err))
+	}
+	// Output:
+	// 665 accepted
+	// 666 refused
+}
+
+// The same receipt in some of the forms that message centers write it in.
+func ExampleReceipt() {
+	m := &pdu.SubmitSM{Source: pdu.Alphanumeric("ACME"), Dest: pdu.International("491701234567")}
+	done := time.Date(2024, 3, 1, 12, 31, 7, 0, time.UTC)
+	r := sms.Receipt{ID: "1a2b3c", State: pdu.StateUndeliverable, SubmitDate: done.Add(-time.Minute), DoneDate: done}
+	for _, form := range []string{"appendix B layout", "dates with seconds", "long state word", "resp_hex_receipt_dec"} {
+		d, err := smpptest.Receipt(form, m, r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		read, ok := sms.Profile{}.ReadReceipt(d) // or srv.Deliver(ctx, d), to a client under test
+		fmt.Printf("%s\n  %v %s %v\n", d.ShortMessage, ok, read.ID, read.State)
+	}
+	// Output:
+	// id:1a2b3c sub:001 dlvrd:000 submit date:2403011230 done date:2403011231 stat:UNDELIV err:000 Text:
+	//   true 1a2b3c undeliverable
+	// id:1a2b3c sub:001 dlvrd:000 submit date:240301123007 done date:240301123107 stat:UNDELIV err:000 text:
+	//   true 1a2b3c undeliverable
+	// id:1a2b3c sub:001 dlvrd:000 submit date:2403011230 done date:2403011231 stat:UNDELIVERABLE err:000 text:
+	//   true 1a2b3c undeliverable
+	// id:1715004 sub:001 dlvrd:000 submit date:2403011230 done date:2403011231 stat:UNDELIV err:000 text:
+	//   true 1715004 undeliverable
+}
+
+// A server under test, and an ESME that misbehaves: it sends a message before
+// it has bound, one that ends in the middle of a field, and octets that are no
+// PDU. The server answers each and lives on.
+func ExampleScript_misbehaving() {
+	t := new(exampleTB) // in a test, its t
+	defer t.end()
+	srv := &smpp.Server{Handler: smpptest.Accept()}
+	defer srv.Close()
+
+	status := func(want pdu.Status) smpptest.Check {
+		return func(r smpptest.Received) error {
+			if r.Header.Status != want {
+				return r.Header.Status
+			}
+			return nil
+		}
+	}
+	submit := &pdu.SubmitSM{Dest: pdu.International("491701234567"), ShortMessage: []byte("hi")}
+	script := smpptest.NewScript(t,
+		smpptest.Send(submit),
+		smpptest.Expect(pdu.IDSubmitSMResp, status(pdu.StatusInvalidBindStatus)),
+		smpptest.BindSteps(pdu.V34),
+		smpptest.Mangle(func(frame []byte) []byte { return append([]byte{0, 0, 0, 24}, frame[4:24]...) }),
+		smpptest.Send(submit),
+		smpptest.Expect(pdu.IDSubmitSMResp, status(pdu.StatusInvalidCommandLength)),
+		smpptest.Send(submit),
+		smpptest.Expect(pdu.IDSubmitSMResp, status(pdu.StatusOK)),
+		smpptest.SendRaw([]byte("GET / HTTP/1.1\r\n\r\n")),
+		smpptest.Expect(pdu.IDGenericNack, status(pdu.StatusInvalidCommandLength)),
+		smpptest.ExpectClose(),
+	)
+	srv.ServeConn(script.Conn())
+	script.Wait()
+	fmt.Println("as expected")
+	// Output: as expected
+}
+
 // A script may also be the ESME: here one that is gone before its message is
 // answered.
 func ExampleScript_client() {
@@ -165,4 +325,25 @@ func ExamplePair() {
 	client, server := smpptest.Pair(t, &smpp.Config{SystemID: "acme"}, nil)
 	fmt.Println(client.State(), server.SystemID(), server.EnquireLink(context.Background()))
 	// Output: bound_trx acme <nil>
+}
+
+// The one of the package documentation: in a bubble of testing/synctest the
+// minute that it takes to find out that the peer is half-open passes at once.
+func TestHalfOpenPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults := new(smpptest.Faults)
+		near, far := smpptest.Pipe()
+		srv := &smpp.Server{Handler: smpptest.Accept(), EnquireLink: -1}
+		server := srv.ServeConn(far)
+		sess, err := smpp.Bind(t.Context(), faults.Conn(near), &smpp.Config{EnquireLink: 30 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults.Next(pdu.IDEnquireLink, smpptest.Stalled)
+		<-sess.Done()
+		if !errors.Is(sess.Err(), smpp.ErrDeadPeer) {
+			t.Error(sess.Err())
+		}
+		<-server.Done()
+	})
 }

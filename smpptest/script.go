@@ -383,21 +383,15 @@ func (s *Script) byDefault(r Received) error {
 			pdu.TLVSCInterfaceVersion.Set(&resp.TLVs, s.Version)
 		}
 		body = b.NewBindResp(resp)
-	case *pdu.SubmitSM:
-		body = &pdu.SubmitSMResp{MessageID: s.messageID()}
-	case *pdu.SubmitMulti:
-		body = &pdu.SubmitMultiResp{MessageID: s.messageID()}
-	case *pdu.BroadcastSM:
-		body = &pdu.BroadcastSMResp{MessageID: s.messageID()}
-	case *pdu.QuerySM:
-		body = &pdu.QuerySMResp{MessageID: b.MessageID, State: pdu.StateDelivered}
 	case *pdu.Unbind:
 		if err := s.write(pdu.Header{Sequence: r.Header.Sequence}, &pdu.UnbindResp{}); err != nil {
 			return err
 		}
 		return io.EOF
 	default:
-		body, _ = s.registry().New(id.Response())
+		if body = acceptance(r.Body, s.messageID); body == nil {
+			body, _ = s.registry().New(id.Response())
+		}
 	}
 	err := s.write(pdu.Header{Sequence: r.Header.Sequence}, body)
 	var enc *pdu.EncodeError

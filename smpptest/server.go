@@ -38,6 +38,9 @@ type Server struct {
 	// Listener is where connections come from; NewUnstartedServer opens one.
 	Listener net.Listener
 
+	// Faults befall the connections of the server, above TLS. Nil: none.
+	Faults *Faults
+
 	certificates *x509.CertPool
 	served       chan struct{} // closed when Serve has returned; nil: not started
 
@@ -85,7 +88,7 @@ func NewUnstartedServer(handler smpp.Handler) *Server {
 
 // Start begins to serve.
 func (s *Server) Start() {
-	s.start("smpp", func() error { return s.Serve(s.Listener) })
+	s.start("smpp", func() error { return s.Serve(s.faulty(s.Listener)) })
 }
 
 // StartTLS begins to serve with TLS. Unless TLSConfig has a certificate, one is
@@ -109,7 +112,19 @@ func (s *Server) StartTLS() {
 		}
 	}
 	s.TLSConfig = c
-	s.start("ssmpp", func() error { return s.ServeTLS(s.Listener, "", "") })
+	s.start("ssmpp", func() error {
+		if s.Faults != nil {
+			return s.Serve(s.faulty(tls.NewListener(s.Listener, c)))
+		}
+		return s.ServeTLS(s.Listener, "", "")
+	})
+}
+
+func (s *Server) faulty(l net.Listener) net.Listener {
+	if s.Faults == nil {
+		return l
+	}
+	return s.Faults.Listener(l)
 }
 
 func (s *Server) start(scheme string, serve func() error) {
