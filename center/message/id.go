@@ -31,6 +31,9 @@ func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
 // Shard returns the number of the shard that owns the message.
 func (id ID) Shard() int { return int(id>>shardShift) - shardBase }
 
+// FirstID returns an ID below all those of a shard.
+func FirstID(shard int) ID { return ID(uint64(shard+shardBase) << shardShift) }
+
 // ParseID reads the text of an ID, in either case. ok is false for anything that
 // String does not write.
 func ParseID(s string) (id ID, ok bool) {

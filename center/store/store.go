@@ -20,6 +20,9 @@ var (
 	ErrFenced = errors.New("store: the shard has a new owner")
 	// ErrExists refuses a message whose id or alias is taken.
 	ErrExists = errors.New("store: the message exists")
+	// ErrFull refuses new messages because there is no room for them. Messages that
+	// are there can still be brought to their end.
+	ErrFull = errors.New("store: there is no room for new messages")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("store: closed")
 )
@@ -76,11 +79,15 @@ type Store interface {
 	// Lookup returns the message that an index has under a key.
 	Lookup(ctx context.Context, index, key string) (message.ID, error)
 	// Load calls fn with every live message of a shard, in the order of their
-	// ids, until fn returns an error, which Load returns.
+	// ids, until fn returns an error, which Load returns. They may come without
+	// content.
 	Load(ctx context.Context, shard int, fn func(*message.Message) error) error
 	// Prune forgets the messages that became final before a time, and returns
 	// how many they were.
 	Prune(ctx context.Context, before time.Time) (int, error)
+	// PruneText forgets the text and the TLVs of those that became final before a
+	// time, where history has them, and returns of how many.
+	PruneText(ctx context.Context, before time.Time) (int, error)
 	// Close ends the use of the store. Every other call fails with ErrClosed
 	// afterwards.
 	Close() error

@@ -236,6 +236,9 @@ func (s *Store) Prune(_ context.Context, before time.Time) (int, error) {
 	return n, nil
 }
 
+// PruneText has nothing to forget: history has no content here.
+func (s *Store) PruneText(context.Context, time.Time) (int, error) { return 0, nil }
+
 // Close forgets everything.
 func (s *Store) Close() error {
 	s.mu.Lock()
