@@ -432,11 +432,11 @@ func (s *Store) PruneText(ctx context.Context, before time.Time) (int, error) {
 	}
 	return s.prune(ctx, from, before, func(b *engine.Batch, _ []byte, id message.ID) error {
 		return b.Delete(idKey(keyText, id), nil)
-	}, func(b *engine.Batch, last []byte) error { return b.Set(metaText, last, nil) })
+	}, func(b *engine.Batch, next []byte) error { return b.Set(metaText, next, nil) })
 }
 
 // prune calls forget with the messages that ended before a time, from a key of
-// keyEnd on, and then finish, if not nil, with the last of those keys. It does so
+// keyEnd on, and then finish, if not nil, with the key to go on from. It does so
 // in pieces, so that commits need not wait.
 func (s *Store) prune(ctx context.Context, from []byte, before time.Time, forget func(*engine.Batch, []byte, message.ID) error, finish func(*engine.Batch, []byte) error) (n int, err error) {
 	if err := s.enter(); err != nil {
@@ -460,7 +460,7 @@ func (s *Store) prune(ctx context.Context, from []byte, before time.Time, forget
 		if len(ends) == 0 {
 			return n, nil
 		}
-		last := ends[len(ends)-1]
+		next := append(ends[len(ends)-1], 0)
 		werr := s.submit(&request{done: make(chan error, 1), raw: func(b *engine.Batch) error {
 			for _, end := range ends {
 				if err := forget(b, end, message.ID(binary.BigEndian.Uint64(end[9:]))); err != nil {
@@ -468,7 +468,7 @@ func (s *Store) prune(ctx context.Context, from []byte, before time.Time, forget
 				}
 			}
 			if finish != nil {
-				return finish(b, last)
+				return finish(b, next)
 			}
 			return nil
 		}})
@@ -479,6 +479,6 @@ func (s *Store) prune(ctx context.Context, from []byte, before time.Time, forget
 		if err == nil {
 			return n, nil
 		}
-		from = append(last, 0)
+		from = next
 	}
 }
