@@ -16,7 +16,9 @@ func TestStore(t *testing.T) {
 		open func(testing.TB) store.Store
 	}{
 		{"on disk", func(tb testing.TB) store.Store { return open(tb, tb.TempDir(), pebble.Options{}) }},
-		{"in memory, with texts", func(tb testing.TB) store.Store { return open(tb, "d", pebble.Options{FS: vfs.NewMem(), KeepText: true}) }},
+		{"in memory, with texts", func(tb testing.TB) store.Store {
+			return open(tb, "d", pebble.Options{FS: vfs.NewMem(), KeepText: true})
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { storetest.Run(t, tt.open) })
 	}
