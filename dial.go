@@ -31,6 +31,15 @@ func Dial(ctx context.Context, address string, config *Config) (*Session, error)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	conn, err := c.connect(ctx, host, secure)
+	if err != nil {
+		return nil, err
+	}
+	return bind(ctx, conn, &c, nil)
+}
+
+// connect makes the connection of a session.
+func (c *Config) connect(ctx context.Context, host string, secure bool) (net.Conn, error) {
 	d := c.Dialer
 	if d == nil {
 		d = &net.Dialer{LocalAddr: c.LocalAddr}
@@ -54,7 +63,7 @@ func Dial(ctx context.Context, address string, config *Config) (*Session, error)
 		}
 		conn = secured
 	}
-	return bind(ctx, conn, &c)
+	return conn, nil
 }
 
 // Bind binds over a connection that exists, such as one through a proxy or a
@@ -68,7 +77,7 @@ func Bind(ctx context.Context, conn net.Conn, config *Config) (*Session, error) 
 		_ = conn.Close()
 		return nil, err
 	}
-	return bind(ctx, conn, &c)
+	return bind(ctx, conn, &c, nil)
 }
 
 // target reads an address and takes over the credentials in it.
@@ -121,8 +130,10 @@ func (c *Config) check() error {
 	return nil
 }
 
-func bind(ctx context.Context, conn net.Conn, c *Config) (*Session, error) {
+func bind(ctx context.Context, conn net.Conn, c *Config, freed func(slots int)) (*Session, error) {
 	s := newSession(conn, ESME, c.options(), c.Handler)
+	s.freed = freed
+	s.free.Store(int32(s.win.allowed))
 	s.start()
 	version := orElse(c.Version, pdu.V34)
 	req := c.Bind.request(pdu.Bind{

@@ -118,6 +118,7 @@ func (s *Session) obey(h pdu.Header, body pdu.Body) {
 	case s.err != nil || s.held: // letGo does it
 	case hold > 0:
 		s.win.allowed, s.held = 0, true
+		s.noteFree()
 		if s.holding == nil {
 			s.holding = time.AfterFunc(hold, s.letGo)
 		} else {

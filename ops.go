@@ -68,3 +68,49 @@ func (s *Session) EnquireLink(ctx context.Context) error {
 	_, err := s.RoundTrip(ctx, &pdu.EnquireLink{})
 	return err
 }
+
+// Submit hands a message to the message center; see Do.
+func (c *Client) Submit(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// SubmitMulti hands a message for several destinations to the message center;
+// see Do. Destinations that were refused are in the response.
+func (c *Client) SubmitMulti(ctx context.Context, m *pdu.SubmitMulti) (*pdu.SubmitMultiResp, error) {
+	return Do(ctx, c, m)
+}
+
+// Data hands a message to either side; see Do.
+func (c *Client) Data(ctx context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// Query asks for the state of a message; see Do.
+func (c *Client) Query(ctx context.Context, m *pdu.QuerySM) (*pdu.QuerySMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// Cancel cancels a message that waits, or several; see Do.
+func (c *Client) Cancel(ctx context.Context, m *pdu.CancelSM) (*pdu.CancelSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// Replace changes a message that waits; see Do.
+func (c *Client) Replace(ctx context.Context, m *pdu.ReplaceSM) (*pdu.ReplaceSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// Broadcast submits a cell broadcast; see Do.
+func (c *Client) Broadcast(ctx context.Context, m *pdu.BroadcastSM) (*pdu.BroadcastSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// QueryBroadcast asks for the state of a cell broadcast; see Do.
+func (c *Client) QueryBroadcast(ctx context.Context, m *pdu.QueryBroadcastSM) (*pdu.QueryBroadcastSMResp, error) {
+	return Do(ctx, c, m)
+}
+
+// CancelBroadcast cancels a cell broadcast; see Do.
+func (c *Client) CancelBroadcast(ctx context.Context, m *pdu.CancelBroadcastSM) (*pdu.CancelBroadcastSMResp, error) {
+	return Do(ctx, c, m)
+}

@@ -358,7 +358,7 @@ func (s *Session) completeResponses() {
 			r.call, r.want = c.call, c.want
 		}
 	}
-	if len(s.waiters) > 0 || s.emptied != nil {
+	if len(s.waiters) > 0 || s.emptied != nil || s.freed != nil {
 		s.wake()
 	}
 	s.mu.Unlock()

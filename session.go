@@ -50,6 +50,11 @@ type Session struct {
 	limit   *Limiter    // of this session; nil: none
 	guest   *guest      // with server
 
+	// Of a session of a Client: freed is called, with the lock held, when the
+	// window has room, with how much; free is how much. Nil: nobody asks.
+	freed func(slots int)
+	free  atomic.Int32
+
 	mu          sync.Mutex
 	state       State
 	err         error // why the session ended
@@ -346,11 +351,23 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 	return body, err
 }
 
+// A RoundTripper sends a request and waits for its response, as
+// Session.RoundTrip does. A *Session and a *Client are RoundTrippers.
+type RoundTripper interface {
+	RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
+}
+
+// An AsyncRoundTripper sends a request and calls back with its response, as
+// Session.Go does. A *Session and a *Client are AsyncRoundTrippers.
+type AsyncRoundTripper interface {
+	Go(ctx context.Context, req pdu.Body, done func(pdu.Body, error)) error
+}
+
 // Do sends a request and waits for its response; see Session.RoundTrip. The
 // response is not nil on success, and is nil beside an error unless the peer
 // sent a body with it.
-func Do[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R]) (R, error) {
-	body, err := s.RoundTrip(ctx, req)
+func Do[R pdu.Body](ctx context.Context, rt RoundTripper, req pdu.Request[R]) (R, error) {
+	body, err := rt.RoundTrip(ctx, req)
 	r, ok := body.(R)
 	switch {
 	case ok || err != nil:
@@ -369,17 +386,40 @@ func unregistered(id pdu.CommandID, body pdu.Body) error {
 }
 
 // Go sends a request and returns; done is called with the response, as Do would
-// return it. Go blocks only while the window is full or much is waiting to be
-// written, until ctx ends; after that ctx does not matter. An error means that
-// the request was not sent and done will not be called.
+// return it. See Session.Go and Client.Go.
+func Go[R pdu.Body](ctx context.Context, rt AsyncRoundTripper, req pdu.Request[R], done func(R, error)) error {
+	switch rt := rt.(type) {
+	case *Session:
+		_, err := rt.submit(ctx, req, callback[R](done), false)
+		return err
+	case *Client:
+		return rt.send(ctx, req, callback[R](done), asyncTyped)
+	}
+	return rt.Go(ctx, req, func(body pdu.Body, err error) {
+		if body == nil && err == nil {
+			body = req.NewResponse()
+		}
+		callback[R](done).complete(pdu.Header{}, body, err)
+	})
+}
+
+// Go sends a request and returns; done is called with the response, as
+// RoundTrip would return it. Go blocks only while the window is full or much is
+// waiting to be written, until ctx ends; after that ctx does not matter. An
+// error means that the request was not sent and done will not be called.
 //
 // done runs on the goroutine that reads the session, or on one of a timer when
 // there was no response in time: it must not block, must not wait for another
-// response of the session, and must not panic.
-func Go[R pdu.Body](ctx context.Context, s *Session, req pdu.Request[R], done func(R, error)) error {
-	_, err := s.submit(ctx, req, callback[R](done), false)
+// response of the session, and must not panic. The function Go does the same
+// with a response of a type that is known.
+func (s *Session) Go(ctx context.Context, req pdu.Body, done func(pdu.Body, error)) error {
+	_, err := s.submit(ctx, req, untyped(done), false)
 	return err
 }
+
+type untyped func(pdu.Body, error)
+
+func (f untyped) complete(_ pdu.Header, body pdu.Body, err error) { f(body, err) }
 
 type callback[R pdu.Body] func(R, error)
 
@@ -556,7 +596,19 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		write, many, s.yielding = true, false, false
 	}
 	s.writing = true
+	s.noteFree()
 	return seq, write, many, nil
+}
+
+// noteFree tells the Client of the session, if it has one, how many slots nobody
+// has or waits for.
+func (s *Session) noteFree() int {
+	if s.freed == nil {
+		return 0
+	}
+	n := s.win.allowed - s.win.used - s.granted - len(s.waiters)
+	s.free.Store(int32(n))
+	return n
 }
 
 func (s *Session) nextSequence() uint32 {
@@ -610,6 +662,7 @@ func (s *Session) maySend(id pdu.CommandID) error {
 func (s *Session) wait(ctx context.Context) error {
 	w := &waiter{make(chan struct{}, 1)}
 	s.waiters = append(s.waiters, w)
+	s.noteFree()
 	s.mu.Unlock()
 	var err error
 	select {
@@ -621,6 +674,7 @@ func (s *Session) wait(ctx context.Context) error {
 	if err != nil {
 		if i := slices.Index(s.waiters, w); i >= 0 {
 			s.waiters = slices.Delete(s.waiters, i, i+1)
+			s.wake()
 		} else { // granted in the meantime: pass it on
 			s.granted--
 			s.wake()
@@ -648,6 +702,9 @@ func (s *Session) wake() {
 		if len(s.waiters) == 0 {
 			s.waiters = nil
 		}
+	}
+	if n := s.noteFree(); n > 0 {
+		s.freed(n)
 	}
 }
 

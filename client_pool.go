@@ -1,0 +1,231 @@
+package smpp
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// A pool is the sessions of a Client that are bound. It is never changed, but
+// replaced.
+type pool struct {
+	groups []group // in the order of their priority
+	only   *Session
+	err    error // why there will never be a session again
+}
+
+type group struct {
+	priority int
+	sessions []*Session
+}
+
+func (p *pool) all() []*Session {
+	if p == nil {
+		return nil
+	}
+	var out []*Session
+	for _, g := range p.groups {
+		out = append(out, g.sessions...)
+	}
+	return out
+}
+
+// with returns the pool with a session more.
+func (p *pool) with(s *Session, priority int) *pool {
+	q := p.clone()
+	i, ok := slices.BinarySearchFunc(q.groups, priority, func(g group, n int) int { return cmp.Compare(g.priority, n) })
+	if !ok {
+		q.groups = slices.Insert(q.groups, i, group{priority: priority})
+	}
+	q.groups[i].sessions = append(q.groups[i].sessions, s)
+	q.setOnly()
+	return q
+}
+
+// without returns the pool with a session less.
+func (p *pool) without(s *Session) *pool {
+	q := p.clone()
+	for i := range q.groups {
+		q.groups[i].sessions = slices.DeleteFunc(q.groups[i].sessions, func(t *Session) bool { return t == s })
+	}
+	q.groups = slices.DeleteFunc(q.groups, func(g group) bool { return len(g.sessions) == 0 })
+	q.setOnly()
+	return q
+}
+
+func (p *pool) clone() *pool {
+	q := &pool{groups: slices.Clone(p.groups), err: p.err}
+	for i := range q.groups {
+		q.groups[i].sessions = slices.Clone(q.groups[i].sessions)
+	}
+	return q
+}
+
+func (p *pool) setOnly() {
+	p.only = nil
+	if len(p.groups) == 1 && len(p.groups[0].sessions) == 1 {
+		p.only = p.groups[0].sessions[0]
+	}
+}
+
+// pick returns the session with the most room of those that may send a command
+// and have the lowest priority, or nil. An id of 0 is for any bound session.
+// Without room, only a session that is alone is worth waiting for: of several,
+// nobody knows which will have room first.
+func (p *pool) pick(id pdu.CommandID) (best *Session, room bool) {
+	set := anyBound
+	if id != 0 {
+		set = may(ESME, id) & anyBound
+	}
+	if s := p.only; s != nil {
+		if set.has(s.State()) && !s.leaving.Load() {
+			return s, true
+		}
+		return nil, false
+	}
+	for _, g := range p.groups {
+		most := int32(-1 << 31)
+		n := len(g.sessions)
+		at := rand.IntN(n) // or the first would get all while the load is light
+		for range n {
+			s := g.sessions[at]
+			if at++; at == n {
+				at = 0
+			}
+			if free := s.free.Load(); free > most && set.has(s.State()) && !s.leaving.Load() {
+				best, most = s, free
+			}
+		}
+		if best != nil {
+			return best, most > 0 || id == 0 || outsideWindow(id)
+		}
+	}
+	return nil, false
+}
+
+// session returns the session for a command. It waits for one to be bound and
+// to have room.
+func (c *Client) session(ctx context.Context, id pdu.CommandID) (*Session, error) {
+	p := c.pool.Load()
+	if p == nil {
+		if err := c.start(); err != nil {
+			return nil, err
+		}
+		p = c.pool.Load()
+	}
+	if s, room := p.pick(id); room && c.ctx.Err() == nil {
+		return s, nil
+	}
+	return c.waitSession(ctx, id)
+}
+
+func (c *Client) waitSession(ctx context.Context, id pdu.CommandID) (*Session, error) {
+	waited := false
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		if c.ctx.Err() != nil {
+			return nil, c.ended()
+		}
+		w := c.queue.add(waited) // before the look, so that no change is missed
+		p := c.pool.Load()
+		s, room := p.pick(id)
+		var err error
+		switch {
+		case room:
+			c.queue.drop(w)
+			return s, nil
+		case p.err != nil:
+			err = p.err
+		case s == nil && !c.couldSend(id):
+			err = &StateError{ESME, c.idleState()}
+		case s == nil && c.FailFast && id != 0:
+			err = ErrNoSession
+		}
+		if err != nil {
+			c.queue.drop(w)
+			return nil, err
+		}
+		select {
+		case <-w.ready:
+		case <-ctx.Done():
+		case <-c.ctx.Done():
+		}
+		if !c.queue.drop(w) && ctx.Err() != nil {
+			c.queue.wake(1) // the slot is for somebody else
+		}
+		waited = true
+	}
+}
+
+// couldSend reports whether any session that the client wants may send a
+// command once it is bound.
+func (c *Client) couldSend(id pdu.CommandID) bool {
+	if id == 0 {
+		return true
+	}
+	set := may(ESME, id)
+	return slices.ContainsFunc(c.links, func(l *link) bool { return set.has(boundState(l.config.Bind.request(pdu.Bind{}).Command())) })
+}
+
+// idleState is the state that the sessions of the client are in when bound.
+func (c *Client) idleState() State {
+	return boundState(c.links[0].config.Bind.request(pdu.Bind{}).Command())
+}
+
+// A queue is the senders that wait for a session or for room in one.
+type queue struct {
+	waiting atomic.Int32
+	mu      sync.Mutex
+	list    []*waiter
+}
+
+// add adds a waiter: at the front if it has waited before.
+func (q *queue) add(front bool) *waiter {
+	w := &waiter{make(chan struct{}, 1)}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if front {
+		q.list = slices.Insert(q.list, 0, w)
+	} else {
+		q.list = append(q.list, w)
+	}
+	q.waiting.Store(int32(len(q.list)))
+	return w
+}
+
+// drop takes a waiter out, or reports that it was woken.
+func (q *queue) drop(w *waiter) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.list, w)
+	if i < 0 {
+		return false
+	}
+	q.list = slices.Delete(q.list, i, i+1)
+	q.waiting.Store(int32(len(q.list)))
+	return true
+}
+
+// wake wakes the first n waiters. It is called with the lock of a session held.
+func (q *queue) wake(n int) {
+	if q.waiting.Load() == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = min(n, len(q.list))
+	for _, w := range q.list[:n] {
+		w.ready <- struct{}{}
+	}
+	q.list = slices.Delete(q.list, 0, n)
+	q.waiting.Store(int32(len(q.list)))
+}
+
+func (q *queue) wakeAll() { q.wake(1 << 30) }
