@@ -45,7 +45,9 @@ type Client struct {
 	Targets []Target
 
 	// Config says how sessions bind and behave; nil is the zero one. Its Handler
-	// serves all of them, and SessionFrom tells which one a request came on.
+	// serves all of them, and SessionFrom tells which one a request came on. Its
+	// window and rates are those of one session; its Limiter is for the client as
+	// a whole.
 	Config *Config
 
 	// Sessions is how many sessions are bound with each target, as Config.Bind
@@ -549,7 +551,11 @@ func (c *Client) retry(ctx context.Context, t *ticket, req, body pdu.Body, refus
 				continue
 			}
 		}
-		// What is known of it is that it was refused.
+		// What is known of it is that it was refused, not that it was never sent.
+		var last *RequestError
+		if errors.As(err, &last) {
+			err = last.Err
+		}
 		return body, fmt.Errorf("%w (sent %d times, then: %w)", refusal, n, err)
 	}
 }
