@@ -83,6 +83,10 @@ func Decode(cs Charset, octets []byte) string {
 		return string(cs.AppendDecode(buf[:0], octets))
 	case octet:
 		return string(cs.AppendDecode(buf[:0], octets))
+	case double:
+		return string(cs.AppendDecode(buf[:0], octets))
+	case iso2022:
+		return string(cs.AppendDecode(buf[:0], octets))
 	default:
 		return string(cs.AppendDecode(nil, octets))
 	}

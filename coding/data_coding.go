@@ -8,9 +8,14 @@ import "fmt"
 //	0x01                [ASCII]
 //	0x02, 0x04          [Binary]
 //	0x03                [Latin1]
+//	0x05                [JISX0208]
 //	0x06                [ISO8859_5]
 //	0x07                [ISO8859_8]
 //	0x08                [UTF16]
+//	0x09                [ShiftJIS], with pictograms
+//	0x0A                [ISO2022JP]
+//	0x0D                [JISX0212]
+//	0x0E                [EUCKR]
 //	0x10-0x1B           as in GSM, see [ParseGSM]: with message class
 //	0x40-0x4B, 0x50-0x5B    as in GSM: automatic deletion
 //	0xC0-0xEF           as in GSM: message waiting
@@ -19,8 +24,7 @@ import "fmt"
 // A value that GSM defines as its 7-bit alphabet means def if that is a [GSM] alphabet, which may have national tables, or
 // a [Packed] one, and [GSM7] otherwise.
 //
-// Every other value has no character set here: the Japanese and Korean ones, pictograms, reserved values and compressed
-// text. Then ok is false and the Charset is [Binary], so that its octets are never mistaken for text of another kind.
+// Every other value has no character set: reserved ones and compressed text. Then ok is false and the Charset is [Binary], so that its octets are never mistaken for text of another kind.
 func ForDataCoding(dc uint8, def Charset) (cs Charset, ok bool) {
 	def = orGSM7(def)
 	switch dc {
@@ -32,15 +36,25 @@ func ForDataCoding(dc uint8, def Charset) (cs Charset, ok bool) {
 		return Binary, true
 	case 0x03:
 		return Latin1, true
+	case 0x05:
+		return JISX0208, true
 	case 0x06:
 		return ISO8859_5, true
 	case 0x07:
 		return ISO8859_8, true
 	case 0x08:
 		return UTF16, true
+	case 0x09:
+		return ShiftJIS, true
+	case 0x0A:
+		return ISO2022JP, true
+	case 0x0D:
+		return JISX0212, true
+	case 0x0E:
+		return EUCKR, true
 	}
 	if dc < 0x10 {
-		return Binary, false // other meanings in SMPP than in GSM
+		return Binary, false // reserved in SMPP, whatever GSM says
 	}
 	switch d := ParseGSM(dc); {
 	case d.Compressed, d.Reserved:
@@ -57,8 +71,8 @@ func ForDataCoding(dc uint8, def Charset) (cs Charset, ok bool) {
 }
 
 // DataCodingOf returns the data_coding value that announces cs in a message without class or message waiting: 0 for
-// [GSM7], the national alphabets and [Packed] ones, 1 for [ASCII], 3 for [Latin1], 4 for [Binary], 6 for [ISO8859_5], 7 for
-// [ISO8859_8], 8 for [UTF16]. ok is false for any other character set.
+// [GSM7], the national alphabets and [Packed] ones, 4 for [Binary], and for the others the value in the table of
+// [ForDataCoding]. ok is false for a character set from elsewhere.
 func DataCodingOf(cs Charset) (dc uint8, ok bool) {
 	switch cs := orGSM7(cs).(type) {
 	case GSM, Packed:
@@ -69,6 +83,10 @@ func DataCodingOf(cs Charset) (dc uint8, ok bool) {
 		return [...]uint8{ISO8859_5: 0x06, ISO8859_8: 0x07}[cs], true
 	case utf16BE:
 		return 0x08, true
+	case double:
+		return [...]uint8{JISX0208: 0x05, ShiftJIS: 0x09, JISX0212: 0x0D, EUCKR: 0x0E}[cs], true
+	case iso2022:
+		return 0x0A, true
 	default:
 		return 0, false
 	}

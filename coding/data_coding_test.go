@@ -1,6 +1,7 @@
 package coding_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,11 @@ func TestForDataCoding(t *testing.T) {
 		"iso-8859-5":                      coding.ISO8859_5,
 		"iso-8859-8":                      coding.ISO8859_8,
 		"ISO/IEC 10646 UCS-2, big endian": coding.UTF16,
+		"JIS X 0208-1990":                 coding.JISX0208,
+		"vendor":                          coding.ShiftJIS, // pictograms
+		"ISO-2022-JP music codes":         coding.ISO2022JP,
+		"JIS X 0212-1990":                 coding.JISX0212,
+		"KS C 5601":                       coding.EUCKR,
 	}
 	seen := 0
 	for number, v := range spec.Values {
@@ -92,8 +98,9 @@ func TestForDataCodingInPractice(t *testing.T) {
 		{"automatic deletion, UCS-2", 0x48, coding.GSM7, coding.UTF16, true},     // node-smpp B15
 		{"reserved, low bits of UCS-2", 0x88, coding.GSM7, coding.Binary, false}, // node-smpp B15
 		{"compressed GSM", 0x20, coding.GSM7, coding.Binary, false},
-		{"JIS", 0x05, coding.GSM7, coding.Binary, false},
-		{"KS C 5601", 0x0E, coding.GSM7, coding.Binary, false},
+		{"flash GSM, packed", 0x10, coding.Packed{}, coding.Packed{}, true},
+		{"KS C 5601 is not the reserved GSM 7-bit", 0x0E, coding.GSM7, coding.EUCKR, true},
+		{"reserved", 0x0B, coding.GSM7, coding.Binary, false},
 		{"reserved charset bits", 0x1C, coding.GSM7, coding.Binary, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,6 +161,12 @@ func TestDataCodingOf(t *testing.T) {
 		{coding.ISO8859_5, 0x06, true},
 		{coding.ISO8859_8, 0x07, true},
 		{coding.UTF16, 0x08, true},
+		{coding.Packed{Header: 6}, 0x00, true},
+		{coding.JISX0208, 0x05, true},
+		{coding.ShiftJIS, 0x09, true},
+		{coding.ISO2022JP, 0x0A, true},
+		{coding.JISX0212, 0x0D, true},
+		{coding.EUCKR, 0x0E, true},
 		{coding.FromEncoding("ISO-2022-JP", japanese.ISO2022JP), 0, false},
 	} {
 		dc, ok := coding.DataCodingOf(tt.cs)
@@ -179,17 +192,97 @@ func TestChosenDataCoding(t *testing.T) {
 	}
 }
 
-func TestParseGSM(t *testing.T) {
-	type waiting struct {
-		Type          string
-		Active, Store bool
+// gsmDCS is testdata/gsm_dcs.json: what 3GPP TS 23.038, 4, says about each bit.
+type gsmDCS struct {
+	Groups []struct {
+		From, To   int
+		Name       string
+		Charset    string
+		Class      bool   `json:"class_always"`
+		TreatAs    string `json:"treat_as"`
+		Compressed uint8  `json:"compressed_bit"`
+		HasClass   uint8  `json:"class_present_bit"`
+		Charsets   uint8  `json:"charset_bits"`
+		Charset8   uint8  `json:"charset_bit"`
+		ClassBits  uint8  `json:"class_bits"`
+		Active     uint8  `json:"active_bit"`
+		TypeBits   uint8  `json:"type_bits"`
+		Reserved   uint8  `json:"reserved_bit"`
 	}
-	examples := readJSON[[]struct {
+	Charsets map[uint8]string `json:"charset_bits_values"`
+	Charset8 map[uint8]string `json:"charset_bit_values"`
+	Classes  map[uint8]string `json:"class_values"`
+	Types    map[uint8]string `json:"mwi_type_values"`
+	Rules    []string
+	Examples []struct {
 		DCS     uint8
 		Charset string
 		Class   *coding.MessageClass
 		MWI     *waiting
-	}](t, "gsm_dcs.json")
+	}
+}
+
+type waiting struct {
+	Type          string
+	Active, Store bool
+}
+
+// TestParseGSMEveryOctet reads all 256 octets by the table.
+func TestParseGSMEveryOctet(t *testing.T) {
+	spec := readJSON[gsmDCS](t, "gsm_dcs.json")
+	charsets := map[string]coding.Charset{"gsm7": coding.GSM7, "octet8": coding.Binary, "ucs2": coding.UTF16, "reserved": coding.GSM7}
+	seen := 0
+	for _, g := range spec.Groups {
+		for n := g.From; n <= g.To; n++ {
+			seen++
+			dc := uint8(n)
+			name := g.Charset + g.TreatAs
+			switch {
+			case g.Charsets != 0:
+				name = spec.Charsets[dc&g.Charsets]
+			case g.Charset8 != 0:
+				name = spec.Charset8[dc&g.Charset8]
+			}
+			want := coding.GSMDataCoding{
+				Charset:    charsets[name],
+				Compressed: dc&g.Compressed != 0,
+				AutoDelete: g.Name == "general_automatic_deletion",
+				HasClass:   g.Class || dc&g.HasClass != 0,
+				Reserved:   g.Name == "reserved" || name == "reserved",
+				HasWaiting: g.TypeBits != 0,
+			}
+			if want.Charset == nil {
+				t.Fatalf("%#02x: the table has no charset", dc)
+			}
+			if want.HasClass {
+				want.Class = coding.MessageClass(dc & g.ClassBits)
+				if class := spec.Classes[uint8(want.Class)]; !strings.HasPrefix(class, fmt.Sprintf("class_%d_", want.Class)) {
+					t.Errorf("%#02x: class %q", dc, class)
+				}
+			}
+			if want.HasWaiting {
+				kind := coding.WaitingType(dc & g.TypeBits)
+				want.Waiting = coding.Waiting{Type: kind, Active: dc&g.Active != 0, Store: g.Name != "mwi_discard"}
+				if kind.String() != spec.Types[uint8(kind)] {
+					t.Errorf("%#02x: type %v, want %s", dc, kind, spec.Types[uint8(kind)])
+				}
+			}
+			if got := coding.ParseGSM(dc); got != want {
+				t.Errorf("ParseGSM(%#02x) = %+v, want %+v", dc, got, want)
+			}
+			if g.Reserved != 0 && coding.ParseGSM(dc|g.Reserved) != coding.ParseGSM(dc&^g.Reserved) {
+				t.Errorf("%#02x: the reserved bit means something", dc)
+			}
+		}
+	}
+	if seen != 256 {
+		t.Errorf("the table has %d octets", seen)
+	}
+}
+
+func TestParseGSM(t *testing.T) {
+	spec := readJSON[gsmDCS](t, "gsm_dcs.json")
+	examples := spec.Examples
 	charsets := map[string]coding.Charset{"gsm7": coding.GSM7, "octet8": coding.Binary, "ucs2": coding.UTF16}
 	for _, e := range examples {
 		d := coding.ParseGSM(e.DCS)

@@ -50,7 +50,7 @@ func ExampleDecode() {
 }
 
 func ExampleForDataCoding() {
-	for _, dataCoding := range []uint8{0x00, 0x01, 0x08, 0x18, 0xE0, 0xF5, 0x0E} {
+	for _, dataCoding := range []uint8{0x00, 0x01, 0x08, 0x18, 0xE0, 0xF5, 0x0E, 0x0F} {
 		cs, ok := coding.ForDataCoding(dataCoding, coding.GSM7)
 		fmt.Printf("%#02x %v %t\n", dataCoding, cs, ok)
 	}
@@ -61,7 +61,8 @@ func ExampleForDataCoding() {
 	// 0x18 UTF-16BE true
 	// 0xe0 UTF-16BE true
 	// 0xf5 8-bit binary true
-	// 0x0e 8-bit binary false
+	// 0x0e EUC-KR true
+	// 0x0f 8-bit binary false
 }
 
 func ExampleDataCodingOf() {

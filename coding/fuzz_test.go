@@ -3,6 +3,7 @@ package coding_test
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -111,7 +112,7 @@ func FuzzDataCoding(f *testing.F) {
 		if !ok && cs != coding.Binary {
 			t.Fatalf("%#02x is %v", dc, cs)
 		}
-		if cs.String() == "ISO-2022-JP" || cs.String() == "EUC-KR" {
+		if strings.HasPrefix(cs.String(), "x/text") {
 			coding.Decode(cs, octets) // what x/text makes of it is not ours to judge
 			return
 		}

@@ -314,7 +314,6 @@ func (g GSM) Units(text string, limit int) (units, n int) {
 	}
 }
 
-// next returns the length of the first character of octets, 0 if there may be more of it to come.
 func (g GSM) next(octets []byte) int {
 	switch {
 	case octets[0] != escape:

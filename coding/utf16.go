@@ -97,7 +97,6 @@ func (utf16BE) Units(text string, limit int) (units, n int) {
 	return units, n
 }
 
-// next returns the length of the first character of octets, 0 if there may be more of it to come.
 func (utf16BE) next(octets []byte) int {
 	if len(octets) < 2 {
 		return 0

@@ -15,8 +15,9 @@ import (
 // encoding.ReplaceUnsupported turns such characters into question marks where cs has a question mark of one octet. For a
 // Charset of [FromEncoding] it is the encoding given there.
 //
-// A Charset from outside this package is decoded in one piece, since only it knows where a character ends: text
-// longer than the reader's buffer is an error then.
+// [Packed], [ISO2022JP] and a Charset from outside this package are read and written in one piece, since characters there
+// depend on what stands in front of them, or may: text longer than the reader's buffer of golang.org/x/text, 4096 octets,
+// is an error then.
 func Encoding(cs Charset) encoding.Encoding {
 	cs = orGSM7(cs)
 	if f, ok := cs.(*foreign); ok {
@@ -31,7 +32,8 @@ func (a adapter) String() string { return a.cs.String() }
 
 func (a adapter) NewEncoder() *encoding.Encoder {
 	e := encoder{cs: a.cs}
-	if q, err := a.cs.AppendEncode(nil, "?"); err == nil && len(q) == 1 {
+	// In packed text an octet is no character, so that "??" is not "?" twice.
+	if q, err := a.cs.AppendEncode(nil, "??"); err == nil && len(q) == 2 && q[0] == q[1] {
 		e.question, e.hasQuestion = q[0], true
 	}
 	return &encoding.Encoder{Transformer: e}
@@ -39,6 +41,12 @@ func (a adapter) NewEncoder() *encoding.Encoder {
 
 func (a adapter) NewDecoder() *encoding.Decoder {
 	return &encoding.Decoder{Transformer: decoder{cs: a.cs}}
+}
+
+// piecewise are the character sets whose characters do not depend on those in front.
+type piecewise interface {
+	// next returns the length of the first character of octets, 0 if there may be more of it to come.
+	next(octets []byte) int
 }
 
 type encoder struct {
@@ -61,6 +69,14 @@ func (e encoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err err
 	text := string(src)
 	if !atEOF {
 		text = text[:wholeRunes(text)]
+	}
+	if _, ok := e.cs.(piecewise); !ok {
+		if !atEOF {
+			return 0, 0, transform.ErrShortSrc
+		}
+		if units, n := e.cs.Units(text, math.MaxInt); units > len(dst) && n > 0 {
+			return 0, 0, transform.ErrShortDst
+		}
 	}
 	_, nSrc = e.cs.Units(text, len(dst))
 	octets, err := e.cs.AppendEncode(dst[:0:len(dst)], text[:nSrc])
@@ -103,12 +119,12 @@ type decoder struct {
 }
 
 func (d decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
-	whole, ours := d.cs.(interface{ next(octets []byte) int })
+	pieces, ok := d.cs.(piecewise)
 	var buf [16]byte
 	for nSrc < len(src) {
 		rest, n := src[nSrc:], 0
-		if ours {
-			n = whole.next(rest)
+		if ok {
+			n = pieces.next(rest)
 		}
 		if n == 0 {
 			if !atEOF {
@@ -127,7 +143,7 @@ func (d decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err err
 }
 
 // FromEncoding returns an encoding of golang.org/x/text as a Charset with a name, for example
-// FromEncoding("EUC-KR", korean.EUCKR). What it replaces or lets through on the way is up to e; ISO-2022-JP of
+// FromEncoding("Big5", traditionalchinese.Big5). What it replaces or lets through on the way is up to e; ISO-2022-JP of
 // golang.org/x/text, for one, writes U+001B as it is, which is read back as the start of an escape sequence. A nil e is
 // encoding.Nop.
 //
@@ -204,6 +220,10 @@ func (f *foreign) Units(text string, limit int) (units, n int) {
 			return math.MaxInt
 		}
 		return len(octets)
+	}
+	// Nothing takes less than an octet a character: what is far beyond the limit need not be looked at.
+	if limit < len(text)/utf8.UTFMax {
+		text = text[:wholeRunes(text[:max(utf8.UTFMax*(limit+1), 0)])]
 	}
 	end := len(text)
 	if _, err := f.AppendEncode(nil, text); err != nil {
