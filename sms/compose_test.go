@@ -225,7 +225,7 @@ func TestComposeBinary(t *testing.T) {
 	}{
 		{"default", pdu.SubmitSM{}, nil, 4, 3},
 		{"data_coding", pdu.SubmitSM{DataCoding: 0xF6}, nil, 0xF6, 3},
-		{"unknown data_coding", pdu.SubmitSM{DataCoding: 9}, nil, 9, 3},
+		{"unknown data_coding", pdu.SubmitSM{DataCoding: 11}, nil, 11, 3},
 		{"class", pdu.SubmitSM{}, &sms.Options{Class: &class}, 0xF6, 3},
 		{"port", pdu.SubmitSM{}, &sms.Options{Header: sms.UDH{sms.Ports(5506, 0)}}, 4, 3},
 		{"payload", pdu.SubmitSM{}, &sms.Options{Method: sms.ByPayload}, 4, 1},
