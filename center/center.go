@@ -78,11 +78,14 @@ type Config struct {
 	// Zero: half of it.
 	MaxWaiting, MaxPerAccount int
 	// Retention is how long a message is known after its end, for query_sm. Zero:
-	// 24 hours. MaxHistory is for how many messages at most. Zero: 200,000.
-	Retention  time.Duration
-	MaxHistory int
+	// 24 hours. TextRetention is how long its text is; it is for a store that
+	// keeps it, and longer than Retention is of no use. MaxHistory is how many
+	// messages are known at most in memory. Zero: 200,000.
+	Retention, TextRetention time.Duration
+	MaxHistory               int
 
-	// Store keeps the messages; Close and Shutdown do not close it. Nil: memory.
+	// Store keeps the messages; Close and Shutdown do not close it. Nil: memory,
+	// which ends with the process.
 	Store store.Store
 
 	// TLS, when set, is for the connections of Serve.
@@ -107,6 +110,7 @@ type Center struct {
 	ownStore   bool
 	tls        *tls.Config
 	retention  time.Duration
+	texts      time.Duration
 	log        *slog.Logger
 
 	stop    chan struct{}
@@ -149,7 +153,7 @@ func New(cfg Config) (*Center, error) {
 			owned[a.ID] = append(owned[a.ID], p)
 		}
 	}
-	c := &Center{store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, log: cfg.Logger, stop: make(chan struct{})}
+	c := &Center{store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, texts: cfg.TextRetention, log: cfg.Logger, stop: make(chan struct{})}
 	if c.handset, err = handset.New(cfg.Handset); err != nil {
 		return nil, fmt.Errorf("center: %w", err)
 	}
@@ -178,6 +182,13 @@ func New(cfg Config) (*Center, error) {
 	return c, nil
 }
 
+func orElse(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return d
+}
+
 // changed tells the dispatcher of a target that can take more, or is gone. ESMEs
 // bind only after New has returned.
 func (c *Center) changed(t dispatch.Target, gone bool) {
@@ -190,7 +201,7 @@ func (c *Center) changed(t dispatch.Target, gone bool) {
 
 // prune forgets what is long over.
 func (c *Center) prune() {
-	tick := time.NewTicker(min(max(c.retention/10, time.Second), 10*time.Minute))
+	tick := time.NewTicker(min(max(min(c.retention, orElse(c.texts, c.retention))/10, time.Second), 10*time.Minute))
 	defer tick.Stop()
 	for {
 		select {
@@ -199,6 +210,9 @@ func (c *Center) prune() {
 		case now := <-tick.C:
 			if _, err := c.store.Prune(context.Background(), now.Add(-c.retention)); err != nil {
 				c.log.Error("old messages cannot be forgotten", "error", err)
+			}
+			if _, err := c.store.PruneText(context.Background(), now.Add(-c.texts)); err != nil {
+				c.log.Error("old texts cannot be forgotten", "error", err)
 			}
 		}
 	}

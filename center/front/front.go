@@ -203,7 +203,7 @@ func statusOf(err error, otherwise pdu.Status) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, dispatch.ErrFull):
+	case errors.Is(err, dispatch.ErrFull), errors.Is(err, store.ErrFull):
 		return pdu.StatusQueueFull
 	case errors.Is(err, dispatch.ErrStopping):
 		return pdu.StatusSystemError

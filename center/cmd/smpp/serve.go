@@ -18,6 +18,9 @@ import (
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/center/store/pebble"
+	"github.com/godwit-sms/smpp/pdu"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 )
@@ -31,7 +34,11 @@ type serveFlags struct {
 	logLevel          string
 	grace             time.Duration
 	listenSet, simSet bool
+	dataSet           bool
 }
+
+// defaultData is where messages are kept when not told otherwise.
+const defaultData = "smpp-data"
 
 func serveCommand(a *app) *cobra.Command {
 	f := &serveFlags{}
@@ -51,8 +58,11 @@ Without any configuration it listens on 127.0.0.1:2775, or 127.0.0.1:3550 with
 TLS, for the account demo with the password demo. It does not listen beyond this
 machine with that password, or with an empty one.
 
-Messages are kept in memory: they are gone when it ends. An interrupt ends it
-once what can be delivered is, after --grace at the latest; a second one at once.
+Messages are kept in the directory of --data, and a message is on the disk before
+it is acknowledged: what waits when it ends, however it ends, is taken up at the
+next start. --data "" keeps them in memory, where they are gone with it. An
+interrupt ends it once what can be delivered is, after --grace at the latest; a
+second one at once.
 
 The handset behaves as --simulate says, with settings after a colon such as
 delay=1s or seed=42 (random:seed=42,delay=10ms):
@@ -69,6 +79,7 @@ All keys, none of which is required:
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.listenSet, f.simSet = cmd.Flags().Changed("listen"), cmd.Flags().Changed("simulate")
+			f.dataSet = cmd.Flags().Changed("data")
 			return a.serve(cmd, f)
 		},
 	}
@@ -78,7 +89,7 @@ All keys, none of which is required:
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "PEM `file` with the certificate, for TLS")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "PEM `file` with its key")
 	fs.StringVar(&f.simulate, "simulate", "deliver", "how the simulated handset behaves (`profile`)")
-	fs.StringVar(&f.data, "data", "", "`directory` for messages; this version keeps them in memory")
+	fs.StringVar(&f.data, "data", defaultData, "`directory` for messages; empty: memory")
 	fs.StringVar(&f.config, "config", "", "configuration `file`")
 	fs.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (`level`, default info)")
 	fs.DurationVar(&f.grace, "grace", 10*time.Second, "how long to deliver what can be when it ends (`duration`)")
@@ -96,6 +107,7 @@ const configExample = `  listen: [127.0.0.1:2775]
   system_id: smpp           # what the message center calls itself
   simulate: deliver
   log_level: info
+  data: smpp-data           # directory for messages; "" is memory
   zone: Europe/Berlin       # of the dates in receipts; UTC
   accounts:
     - id: acme
@@ -114,7 +126,8 @@ const configExample = `  listen: [127.0.0.1:2775]
   max_waiting: 400000       # messages and receipts to come; then ESME_RMSGQFUL
   max_per_account: 200000
   retention: 24h            # how long a message is known after its end
-  max_history: 200000       # and how many are
+  text_retention: 0s        # and its text
+  max_history: 200000       # how many are known, in memory
   enquire_link: 30s
   inactivity: 0s            # 0: sessions may be idle for ever
   response_timeout: 60s`
@@ -129,6 +142,7 @@ type centerConfig struct {
 	SystemID        string          `yaml:"system_id"`
 	Simulate        string          `yaml:"simulate"`
 	LogLevel        string          `yaml:"log_level"`
+	Data            *string         `yaml:"data"`
 	Zone            string          `yaml:"zone"`
 	Accounts        []accountConfig `yaml:"accounts"`
 	Window          int             `yaml:"window"`
@@ -141,6 +155,7 @@ type centerConfig struct {
 	MaxWaiting      int             `yaml:"max_waiting"`
 	MaxPerAccount   int             `yaml:"max_per_account"`
 	Retention       time.Duration   `yaml:"retention"`
+	TextRetention   time.Duration   `yaml:"text_retention"`
 	MaxHistory      int             `yaml:"max_history"`
 	EnquireLink     time.Duration   `yaml:"enquire_link"`
 	Inactivity      time.Duration   `yaml:"inactivity"`
@@ -182,7 +197,7 @@ func (c *centerConfig) check(path string) error {
 	}{
 		{"window", int64(c.Window)}, {"deliver_window", int64(c.DeliverWindow)}, {"validity", int64(c.Validity)}, {"max_validity", int64(c.MaxValidity)},
 		{"receipt_validity", int64(c.ReceiptValidity)}, {"max_waiting", int64(c.MaxWaiting)}, {"max_per_account", int64(c.MaxPerAccount)},
-		{"retention", int64(c.Retention)}, {"max_history", int64(c.MaxHistory)},
+		{"retention", int64(c.Retention)}, {"text_retention", int64(c.TextRetention)}, {"max_history", int64(c.MaxHistory)},
 	} {
 		if n.value < 0 {
 			return fmt.Errorf("%s: %s: it is negative; more than 0 is required", path, n.key)
@@ -212,6 +227,11 @@ func (f *serveFlags) settings() (cfg center.Config, listen []string, profile, le
 		}
 		if err := ac.Check(); err != nil {
 			return fail(fmt.Errorf("%s: %w", f.config, err))
+		}
+		for _, address := range ac.Addresses {
+			if _, err := route.ParsePattern(pdu.Address{Addr: address}); err != nil {
+				return fail(fmt.Errorf("%s: account %q: %w", f.config, x.ID, err))
+			}
 		}
 		cfg.Accounts = append(cfg.Accounts, ac)
 	}
@@ -243,7 +263,10 @@ func (f *serveFlags) settings() (cfg center.Config, listen []string, profile, le
 	cfg.SystemID = file.SystemID
 	cfg.Window, cfg.DeliverWindow = file.Window, file.DeliverWindow
 	cfg.Validity, cfg.MaxValidity, cfg.ReceiptValidity = file.Validity, file.MaxValidity, file.ReceiptValidity
-	cfg.Retry, cfg.Linger, cfg.Retention = file.Retry, file.Linger, file.Retention
+	cfg.Retry, cfg.Linger, cfg.Retention, cfg.TextRetention = file.Retry, file.Linger, file.Retention, file.TextRetention
+	if !f.dataSet && file.Data != nil {
+		f.data = *file.Data
+	}
 	cfg.MaxWaiting, cfg.MaxPerAccount, cfg.MaxHistory = file.MaxWaiting, file.MaxPerAccount, file.MaxHistory
 	cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout = file.EnquireLink, file.Inactivity, file.ResponseTimeout
 
@@ -315,7 +338,7 @@ func mayListen(address string, accounts []account.Account) error {
 	return nil
 }
 
-func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
+func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	if f.grace < 0 {
 		return usagef("--grace %v: 0 or more is required", f.grace)
 	}
@@ -345,13 +368,24 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 		listeners = append(listeners, l)
 		names = append(names, l.Addr().String())
 	}
+	where := "memory"
+	if f.data != "" {
+		disk, err := pebble.Open(f.data, pebble.Options{KeepText: cfg.TextRetention > 0, Logger: cfg.Logger})
+		if err != nil {
+			closeAll()
+			return err
+		}
+		defer func() {
+			if cerr := disk.Close(); cerr != nil && err == nil {
+				err = cerr
+			}
+		}()
+		cfg.Store, where = disk, f.data
+	}
 	c, err := center.New(cfg)
 	if err != nil {
 		closeAll()
 		return &usageError{err}
-	}
-	if f.data != "" {
-		a.warn(cmd, "--data %s: this version keeps messages in memory, they are gone when it ends", f.data)
 	}
 	served := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -369,7 +403,7 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 	if len(ids) > 1 {
 		accounts = "accounts " + strings.Join(ids, ", ")
 	}
-	_, _ = fmt.Fprintf(a.stdout, "listening on %s%s for %s; simulated handset: %s; interrupt to end\n", strings.Join(names, ", "), secure, accounts, profile)
+	_, _ = fmt.Fprintf(a.stdout, "listening on %s%s for %s; messages in %s; simulated handset: %s; interrupt to end\n", strings.Join(names, ", "), secure, accounts, where, profile)
 
 	select {
 	case err = <-served:
@@ -384,7 +418,7 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", f.grace, s.Live)
 		return nil
 	}
-	if s := c.Stats(); s.Live > 0 {
+	if s := c.Stats(); s.Live > 0 && f.data == "" {
 		a.warn(cmd, "%d messages and receipts that waited are gone", s.Live)
 	}
 	return nil

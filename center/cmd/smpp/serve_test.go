@@ -58,7 +58,7 @@ func serve(t *testing.T, args ...string) *served {
 	s := &served{stderr: new(serveLog)}
 	status := make(chan int, 1)
 	go func() {
-		status <- smpp.Run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), strings.NewReader(""), w, s.stderr)
+		status <- smpp.Run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", ""}, args...), strings.NewReader(""), w, s.stderr)
 		_ = w.Close()
 	}()
 	s.stop = sync.OnceValue(func() int { cancel(); return <-status })
@@ -75,7 +75,7 @@ func serve(t *testing.T, args ...string) *served {
 
 func TestServe(t *testing.T) {
 	isolate(t)
-	s := serve(t, "--account", "acme:sesame", "--account", "shop:hidden", "--simulate", "deliver:delay=10ms", "--data", "/tmp/x")
+	s := serve(t, "--account", "acme:sesame", "--account", "shop:hidden", "--simulate", "deliver:delay=10ms")
 	if !strings.Contains(s.line, "accounts acme, shop") || strings.Count(s.line, "\n") != 1 {
 		t.Errorf("start line %q", s.line)
 	}
@@ -101,7 +101,7 @@ func TestServe(t *testing.T) {
 	}
 	<-session.Done()
 	errs := s.stderr.String()
-	if !strings.Contains(errs, "keeps messages in memory") || !strings.Contains(errs, "msg=bound account=acme") {
+	if !strings.Contains(s.line, "messages in memory") || !strings.Contains(errs, "msg=bound account=acme") {
 		t.Errorf("standard error %q", errs)
 	}
 	if all := s.line + errs; strings.Contains(all, "sesame") || strings.Contains(all, "hidden") {
@@ -234,5 +234,38 @@ func TestServeRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat("smpp-data"); err == nil {
 		t.Error("a data directory was made")
+	}
+}
+
+// What waits when a message center ends is there when it starts again.
+func TestServeKeepsMessages(t *testing.T) {
+	isolate(t)
+	dir := t.TempDir() + "/data"
+	s := serve(t, "--data", dir, "--simulate", "expire")
+	session, err := library.Dial(t.Context(), "smpp://demo:demo@"+s.address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := session.Submit(t.Context(), &pdu.SubmitSM{Dest: pdu.International("491701234567"), ShortMessage: []byte("hi")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := s.stop(); status != 0 {
+		t.Errorf("exit status %d: %s", status, s.stderr)
+	}
+	<-session.Done()
+
+	s = serve(t, "--data", dir, "--simulate", "expire")
+	if status, _, errs := call(t, smpp.Run, "", "serve", "--listen", "127.0.0.1:0", "--data", dir); status != 1 || !strings.Contains(errs, "in use") {
+		t.Errorf("a second message center on the directory: exit status %d, %q", status, errs)
+	}
+	session, err = library.Dial(t.Context(), "smpp://demo:demo@"+s.address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	q, err := session.Query(t.Context(), &pdu.QuerySM{MessageID: resp.MessageID})
+	if err != nil || q.State != pdu.StateEnroute {
+		t.Errorf("query after a restart: %+v, %v", q, err)
 	}
 }
