@@ -103,6 +103,7 @@ type Config struct {
 	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
 	EnquireLink     time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
 	Inactivity      time.Duration // time without a transaction after which the session is closed; default off
+	SessionInit     time.Duration // for an outbind to come, where one is waited for; default 30 s
 
 	TLSConfig *tls.Config   // for ssmpp URLs; nil verifies the server by the system's certificates
 	Dialer    Dialer        // nil: a net.Dialer

@@ -135,17 +135,21 @@ func bind(ctx context.Context, conn net.Conn, c *Config, freed func(slots int)) 
 	s.freed = freed
 	s.free.Store(int32(s.win.allowed))
 	s.start()
-	version := orElse(c.Version, pdu.V34)
-	req := c.Bind.request(pdu.Bind{
-		SystemID: c.SystemID, Password: c.Password, SystemType: c.SystemType,
-		InterfaceVersion: version, AddressRange: c.AddressRange, TLVs: c.BindTLVs,
-	})
-	if err := s.bindRoundTrip(ctx, req, version); err != nil {
+	if err := s.bind(ctx, c); err != nil {
 		s.end(ErrClosed)
 		<-s.done
 		return nil, fmt.Errorf("smpp: bind to %v as %q: %w", conn.RemoteAddr(), c.SystemID, err)
 	}
 	return s, nil
+}
+
+func (s *Session) bind(ctx context.Context, c *Config) error {
+	version := orElse(c.Version, pdu.V34)
+	req := c.Bind.request(pdu.Bind{
+		SystemID: c.SystemID, Password: c.Password, SystemType: c.SystemType,
+		InterfaceVersion: version, AddressRange: c.AddressRange, TLVs: c.BindTLVs,
+	})
+	return s.bindRoundTrip(ctx, req, version)
 }
 
 // bindRoundTrip sends a bind. What the response settles is in force before the

@@ -212,7 +212,7 @@ func TestWindowAgainstMap(t *testing.T) {
 func TestTimersStep(t *testing.T) {
 	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
 	base := timers{sessionInit: 30 * time.Second, enquireLink: 30 * time.Second, inactivity: 100 * time.Second, response: 60 * time.Second,
-		opened: at(0), heard: at(0), active: at(0)}
+		awaited: at(0), heard: at(0), active: at(0)}
 	for _, test := range []struct {
 		name   string
 		change func(*timers)

@@ -470,6 +470,11 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 	case *pdu.Unbind:
 		s.peerUnbinds(h)
 		return
+	case *pdu.Outbind:
+		if s.outbinds != nil {
+			s.outbind(b)
+			return
+		}
 	case pdu.BindRequest:
 		if s.server != nil && outsideWindow(h.Command) {
 			s.idles++

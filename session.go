@@ -91,6 +91,9 @@ type Session struct {
 	touched     bool // since the last sweep
 	sweeping    bool // a sweep tells of what it found
 
+	whenBound chan struct{}     // closed when the session is bound; nil: nobody waits for that
+	outbinds  chan *pdu.Outbind // gets the one that an ESME waits for; nil: it waits for none
+
 	account  *Account
 	peerID   string // system_id of the peer
 	bindResp *pdu.BindResp
@@ -145,7 +148,7 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s.raw.init(conn)
 	now := time.Now()
 	s.timers = timers{sessionInit: opt.sessionInit, enquireLink: opt.enquire, inactivity: opt.inactivity, response: opt.response,
-		opened: now, heard: now, active: now}
+		opened: now, awaited: now, heard: now, active: now}
 	s.now = now
 	s.ttl = 100 * 365 * 24 * time.Hour
 	if opt.response > 0 {
@@ -216,6 +219,10 @@ func (s *Session) setState(st State) {
 	}
 	s.state = st
 	s.kind.Store(uint32(st))
+	if s.whenBound != nil && st.Bound() {
+		close(s.whenBound)
+		s.whenBound = nil
+	}
 }
 
 // Side returns which end of the session this is.
@@ -583,8 +590,12 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 	if id != pdu.IDEnquireLink {
 		s.timers.active = s.now
 	}
-	if id == pdu.IDUnbind {
+	switch id {
+	case pdu.IDUnbind:
 		s.setState(StateUnbound) // nothing new after this
+	case pdu.IDOutbind:
+		s.setState(StateOutbound)
+		s.timers.awaited = s.now
 	}
 	many = s.win.used > 1 || s.crowd > 1
 	switch {

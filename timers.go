@@ -11,11 +11,12 @@ type timers struct {
 	response    time.Duration
 
 	opened     time.Time // connection made
+	awaited    time.Time // a bind, or an outbind, since then
 	heard      time.Time // last PDU received
 	active     time.Time // last transaction other than enquire_link
 	enquired   time.Time // enquire_link sent and not answered by anything yet; zero: none
 	writeSince time.Time // a write that the connection does not take; zero: none
-	binding    bool      // a bind has come and is being decided on
+	binding    bool      // it has come and is being decided on
 	standing   bool      // reading stands on our own account, so silence says nothing
 }
 
@@ -50,7 +51,7 @@ func (t *timers) step(now time.Time, state State) (action, time.Duration) {
 		wait = min(wait, left)
 		return false
 	}
-	if !state.Bound() && state != StateUnbound && !t.binding && due(t.opened, t.sessionInit) {
+	if !state.Bound() && state != StateUnbound && !t.binding && due(t.awaited, t.sessionInit) {
 		return doNeverBound, far
 	}
 	if !t.writeSince.IsZero() && due(t.writeSince, t.response) {
