@@ -16,7 +16,7 @@ import (
 // delivers to an ESME that does not keep a session. address is a URL as in Dial,
 // without credentials; for ssmpp the TLSConfig is that of a client. A nil o names
 // Server.SystemID, without a password. The bind goes through Authenticate as any
-// other, and the session is one of Server.Sessions.
+// other, and the session counts as one that was accepted.
 //
 // ctx bounds connecting and the wait, as SessionInit does; it does not bound the
 // session. SMPP v5.0, section 2.3.7.
@@ -39,14 +39,15 @@ func (srv *Server) OutbindConn(ctx context.Context, conn net.Conn, o *pdu.Outbin
 	if o == nil {
 		o = &pdu.Outbind{SystemID: srv.SystemID}
 	}
-	s := newSession(conn, MC, srv.options(), srv.Handler)
-	s.server = srv
+	s := srv.admit(conn)
+	if s == nil {
+		if srv.isClosed() {
+			return nil, ErrServerClosed
+		}
+		return nil, fmt.Errorf("smpp: outbind to %v: %w", conn.RemoteAddr(), ErrTooManyConnections)
+	}
 	bound := make(chan struct{})
 	s.whenBound = bound
-	if !srv.adopt(s) {
-		_ = conn.Close()
-		return nil, ErrServerClosed
-	}
 	s.start()
 	err := s.Send(ctx, o)
 	if err == nil {
@@ -62,20 +63,6 @@ func (srv *Server) OutbindConn(ctx context.Context, conn net.Conn, o *pdu.Outbin
 	s.end(ErrClosed)
 	<-s.done
 	return nil, fmt.Errorf("smpp: outbind to %v as %q: %w", conn.RemoteAddr(), o.SystemID, err)
-}
-
-// adopt makes a session one of the server's, unless that is closed.
-func (srv *Server) adopt(s *Session) bool {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.closed {
-		return false
-	}
-	if srv.sessions == nil {
-		srv.sessions = make(map[*Session]bool)
-	}
-	srv.sessions[s] = true
-	return true
 }
 
 var errNoCheck = errors.New("smpp: outbind without a check: whoever connects would be told the password")

@@ -252,6 +252,15 @@ func (srv *Server) isClosed() bool {
 // session owns conn. On a closed server, or beyond Limits.Connections or
 // Limits.Unbound, the connection is closed and the result is nil.
 func (srv *Server) ServeConn(conn net.Conn) *Session {
+	s := srv.admit(conn)
+	if s != nil {
+		s.start()
+	}
+	return s
+}
+
+// admit makes a session of a connection, which is closed when there is none.
+func (srv *Server) admit(conn net.Conn) *Session {
 	s := newSession(conn, MC, srv.options(), srv.Handler)
 	s.server, s.guest, s.owedMax = srv, new(guest), unboundOwed
 	srv.stats.accepted.Add(1)
@@ -273,7 +282,6 @@ func (srv *Server) ServeConn(conn net.Conn) *Session {
 	srv.sessions[s] = true
 	srv.mu.Unlock()
 	srv.stats.running.Add(1)
-	s.start()
 	return s
 }
 
