@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/godwit-sms/smpp/coding"
@@ -16,10 +17,28 @@ import (
 // Options says how to compose messages. The zero value and nil are right for plain text.
 type Options struct {
 	// Charsets are the character sets that may be used. The one that takes the fewest parts is chosen, of several the one
-	// that takes the fewest bits on the air, of several the first. National GSM alphabets are announced in the user data
-	// header. Empty means the Alphabet of the Profile and coding.UTF16. A data_coding in the template that is not 0 fixes
-	// the character set; then Charsets must be empty.
+	// that takes the fewest bits on the air, of several the first; all parts have the same. National GSM alphabets are
+	// announced in the user data header. Empty means the Alphabet of the Profile and coding.UTF16. A data_coding in the
+	// template that is not 0 fixes the character set; then Charsets and Languages must be empty.
 	Charsets []coding.Charset
+
+	// Languages are the languages whose national GSM tables may be used beside Charsets, in any pairing of a locking
+	// and a single shift table, AllLanguages for instance. They save parts, up to half of them, with handsets that know the
+	// tables; others show wrong characters. Empty means none.
+	Languages []coding.Language
+
+	// Transliterate writes a text that only coding.UTF16 could carry, or no allowed character set at all, with similar
+	// characters of a cheaper allowed one: straight for curly quotation marks, letters without their accents. It is given
+	// up, and the text sent as it is, if a character has no likeness or if it would take more parts.
+	Transliterate bool
+
+	// Boundary returns how many bytes at the start of a text belong together, so that no part ends within them: the first
+	// user-perceived character (grapheme cluster), such as an emoji with its skin tone. It is called with non-empty text.
+	// Results that make no sense count as one character, and what is longer than a part is cut between characters. nil
+	// keeps characters whole, escape sequences and surrogate pairs that is. With github.com/rivo/uniseg:
+	//
+	//	func(s string) int { c, _, _, _ := uniseg.FirstGraphemeClusterInString(s, -1); return len(c) }
+	Boundary func(text string) int
 
 	// Class is the message class, new(coding.ClassDisplay) for a flash message; nil is none. It goes into data_coding,
 	// which must be 0 in the template, and restricts the character sets to the GSM alphabets, coding.Binary and
@@ -52,7 +71,10 @@ type Options struct {
 // A message has 140 octets on the air, headers included: 160 septets of a GSM alphabet, 70 units of UTF-16, 140 octets of
 // others. In parts with a reference of 8 bits it is 153, 67 and 134; of 16 bits, and by SAR TLVs, which the message center
 // turns into such a header, 152, 66 and 133. Parts are cut neither within an escape sequence nor within a surrogate
-// pair.
+// pair, nor where Options.Boundary says.
+//
+// Ports stand in Options.Header, or in template as the TLVs destination_port and source_port, with BySAR if the message may
+// take several parts, as a user data header excludes them.
 //
 // The error is an [*Error]. It wraps a *coding.EncodeError if the text has a character that none of the allowed
 // character sets has.
@@ -65,12 +87,13 @@ func (p Profile) Compose(template *pdu.SubmitSM, text string, o *Options) ([]*pd
 	if err != nil {
 		return nil, err
 	}
-	return l.compose(template, text, opt)
+	return l.compose(template, opt)
 }
 
 // ComposeBinary returns the PDUs that carry octets which are no text, such as a ringtone for a port. It is as
 // [Profile.Compose], but for the data_coding: the one of template, which must not announce text, or 4 if that is 0; with a
-// class, that of binary data. Options.Charsets must be empty.
+// class, that of binary data. Options.Charsets and Options.Languages must be empty; Options.Transliterate and
+// Options.Boundary have no effect.
 func (p Profile) ComposeBinary(template *pdu.SubmitSM, octets []byte, o *Options) ([]*pdu.SubmitSM, error) {
 	opt, err := p.checkTemplate(template, o)
 	if err != nil {
@@ -80,7 +103,7 @@ func (p Profile) ComposeBinary(template *pdu.SubmitSM, octets []byte, o *Options
 	if err != nil {
 		return nil, err
 	}
-	return l.compose(template, string(octets), opt)
+	return l.compose(template, opt)
 }
 
 // ComposeReplace returns a copy of template with text as its short_message. There is no data_coding in replace_sm: the
@@ -112,7 +135,7 @@ func (p Profile) ComposeReplace(template *pdu.ReplaceSM, text string, o *Options
 	}
 	m := *template
 	m.TLVs = template.TLVs.Clone()
-	limit := capacity(cs, 0)
+	limit := capacity(cs, userDataOctets)
 	switch {
 	case len(octets) <= limit:
 		m.ShortMessage = octets
@@ -141,7 +164,7 @@ func (p Profile) Split(text string, dataCoding pdu.DataCoding, reference uint16,
 	if err != nil {
 		return nil, err
 	}
-	return l.data(text, reference)
+	return l.data(reference)
 }
 
 // An Estimate tells what a text takes, before anything is sent.
@@ -155,13 +178,16 @@ type Estimate struct {
 	UnitsPerPart int // room in each part
 	UnitsLeft    int // room left in the last part
 
-	// Forcing are the characters that forced the use of a costlier character set: those that the cheapest allowed one, a
-	// GSM alphabet if there is one, does not have. Each stands once, in the order of the text.
+	// Forcing are the characters that forced the use of a costlier character set: those that one of the cheaper allowed
+	// ones does not have, the one with the fewest such. Each stands once, in the order of the text.
 	Forcing []rune
+
+	// Text is what is sent. It differs from the text only if Options.Transliterate has changed it.
+	Text string
 }
 
-// Estimate returns what [Profile.Compose] would make of text, with data_coding 0 in the template. The errors are the
-// same.
+// Estimate returns what [Profile.Compose] would make of text, with data_coding 0 and without port TLVs in the template. The
+// errors are the same.
 func (p Profile) Estimate(text string, o *Options) (Estimate, error) {
 	opt, err := o.check()
 	if err != nil {
@@ -171,52 +197,63 @@ func (p Profile) Estimate(text string, o *Options) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
-	e := Estimate{Charset: l.cs, DataCoding: l.dc, Parts: l.parts, Units: l.units, UnitsPerPart: l.limit, UnitsLeft: l.limit - l.last}
+	e := Estimate{Charset: l.cs, DataCoding: l.dc, Parts: l.parts, Units: l.units, UnitsPerPart: l.limit, UnitsLeft: l.limit - l.last, Text: l.text}
 	if l.cs == coding.UTF16 {
 		e.Units, e.UnitsPerPart, e.UnitsLeft = e.Units/2, e.UnitsPerPart/2, e.UnitsPerPart/2-l.last/2
 	}
-	if first := p.cheapest(opt); !same(first, l.cs) {
-		e.Forcing = missing(first, text)
-	}
+	e.Forcing = p.forcing(l, opt)
 	return e, nil
 }
 
-// cheapest returns the first of the allowed character sets of the cheapest kind.
-func (p Profile) cheapest(o *Options) coding.Charset {
-	if len(o.Charsets) == 0 {
-		return p.alphabet()
-	}
+// forcing returns the characters for which a cheaper kind of character set was not taken.
+func (p Profile) forcing(l *layout, o settings) (least []rune) {
 	rank := func(cs coding.Charset) int {
-		if cs == coding.UTF16 {
-			return 2
-		}
-		if _, ok := cs.(coding.GSM); ok {
+		switch g, _, ok := gsm(cs); {
+		case ok && (g == coding.GSM7 || same(cs, p.alphabet())):
 			return 0
+		case ok:
+			return 1
+		case cs == coding.UTF16:
+			return 3
 		}
-		return 1
+		return 2
 	}
-	best := orGSM7(o.Charsets[0])
-	for _, cs := range o.Charsets[1:] {
-		if cs = orGSM7(cs); rank(cs) < rank(best) {
-			best = cs
+	own := rank(l.cs)
+	if own == 0 {
+		return nil
+	}
+	all := distinct(l.text)
+	for _, cs := range slices.Concat(p.charsets(o), p.national(o)) {
+		if cs = orGSM7(cs); rank(cs) < own {
+			if m := missing(cs, all); len(m) > 0 && (least == nil || len(m) < len(least)) {
+				least = m
+			}
 		}
 	}
-	return best
+	return least
+}
+
+// distinct returns each character of text once.
+func distinct(text string) string {
+	seen := make(map[rune]bool)
+	return strings.Map(func(r rune) rune {
+		if seen[r] {
+			return -1
+		}
+		seen[r] = true
+		return r
+	}, text)
 }
 
 // missing returns the characters of text that cs does not have.
 func missing(cs coding.Charset, text string) (list []rune) {
-	seen := make(map[rune]bool)
 	for {
 		text = text[coding.Cut(cs, text, math.MaxInt):]
 		if text == "" {
 			return list
 		}
 		r, size := utf8.DecodeRuneInString(text)
-		if !seen[r] {
-			seen[r] = true
-			list = append(list, r)
-		}
+		list = append(list, r)
 		text = text[size:]
 	}
 }
@@ -224,120 +261,212 @@ func missing(cs coding.Charset, text string) (list []rune) {
 // userDataOctets is what GSM carries in one message, headers included.
 const userDataOctets = 140
 
-// capacity returns how many octets of cs, septets for a GSM alphabet, fit into one message behind a header. It is negative
-// if the header does not fit.
-func capacity(cs coding.Charset, header int) int {
-	if header > userDataOctets {
+// setLimit sets how much text fits into one message behind a header of so many octets. It is negative if the header does not
+// fit.
+func (l *layout) setLimit(header int) {
+	l.room = userDataOctets - header
+	l.limit = capacity(l.cs, l.room)
+}
+
+// capacity returns how many octets of cs, septets for a GSM alphabet, fit into so many octets on the air.
+func capacity(cs coding.Charset, room int) int {
+	if room < 0 {
 		return -1
 	}
-	if _, ok := cs.(coding.GSM); ok {
-		return (userDataOctets - header) * 8 / 7
+	if _, _, ok := gsm(cs); ok {
+		return room * 8 / 7
 	}
 	if cs == coding.UTF16 {
-		return (userDataOctets - header) &^ 1
+		return room &^ 1
 	}
-	return userDataOctets - header
+	return room
 }
 
 // A layout is how a text becomes messages.
 type layout struct {
+	text   string // as it is sent
 	cs     coding.Charset
 	octets bool // the text is octets, to be sent as they are
 	dc     pdu.DataCoding
 	header UDH // of each part, without the element for the parts
 	method Method
 	parts  int
-	units  int // octets of all parts without headers
-	last   int // octets of the last part without headers
-	limit  int // octets that a part has room for
+	ends   []int // of the parts in the text, if there are several
+	units  int   // octets of all parts without headers
+	last   int   // octets of the last part without headers
+	limit  int   // octets that a part has room for, septets for a GSM alphabet
+	room   int   // octets that a part has room for on the air
 }
 
-// check returns the options, never nil.
-func (o *Options) check() (*Options, error) {
+// Settings are options that were checked.
+type settings struct {
+	*Options
+	portTLVs int // octets of the header element that the message center makes of the port TLVs in the template
+}
+
+// national returns the alphabets that Options.Languages allows.
+func (p Profile) national(o settings) (list []coding.Charset) {
+	if len(o.Languages) == 0 {
+		return nil
+	}
+	languages := append([]coding.Language{coding.DefaultLanguage}, o.Languages...)
+	for _, locking := range languages {
+		for _, single := range languages {
+			g := coding.National(locking, single)
+			if g.Locking() == locking && g.Single() == single && g != coding.GSM7 {
+				list = append(list, p.national7(g))
+			}
+		}
+	}
+	return list
+}
+
+// AllLanguages returns the languages that have national tables, for Options.Languages.
+func AllLanguages() []coding.Language {
+	var list []coding.Language
+	for l := coding.DefaultLanguage; l.HasLocking() || l.HasSingle(); l++ {
+		if l != coding.DefaultLanguage {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// check returns the options, which are never nil.
+func (o *Options) check() (s settings, err error) {
 	if o == nil {
-		return new(Options), nil
+		return settings{Options: new(Options)}, nil
 	}
 	switch {
 	case o.Method > ByPayload:
-		return nil, &Error{Field: "Options.Method", Value: fmt.Sprint(uint8(o.Method)), Rule: "one of ByUDH, ByUDH16, BySAR and ByPayload"}
+		return s, &Error{Field: "Options.Method", Value: fmt.Sprint(uint8(o.Method)), Rule: "one of ByUDH, ByUDH16, BySAR and ByPayload"}
 	case o.MaxParts < 0 || o.MaxParts > 255:
-		return nil, &Error{Field: "Options.MaxParts", Value: fmt.Sprint(o.MaxParts), Rule: "1 to 255, or 0 for 255"}
+		return s, &Error{Field: "Options.MaxParts", Value: fmt.Sprint(o.MaxParts), Rule: "1 to 255, or 0 for 255"}
 	case o.Class != nil && *o.Class > coding.ClassTE:
-		return nil, &Error{Field: "Options.Class", Value: fmt.Sprint(uint8(*o.Class)), Rule: "0 to 3"}
+		return s, &Error{Field: "Options.Class", Value: fmt.Sprint(uint8(*o.Class)), Rule: "0 to 3"}
+	}
+	for _, l := range o.Languages {
+		if !l.HasLocking() && !l.HasSingle() {
+			return s, &Error{Field: "Options.Languages", Value: l.String(), Rule: "one that has national tables"}
+		}
 	}
 	if err := o.Header.check(); err != nil {
-		return nil, err
+		return s, err
 	}
-	return o, nil
+	return settings{Options: o}, nil
 }
 
-// checkTemplate returns the options, never nil, unless they or the template are no good.
-func (p Profile) checkTemplate(m *pdu.SubmitSM, o *Options) (*Options, error) {
-	opt, err := o.check()
+// checkTemplate returns the options, unless they or the template are no good.
+func (p Profile) checkTemplate(m *pdu.SubmitSM, o *Options) (opt settings, err error) {
+	opt, err = o.check()
 	switch {
 	case err != nil:
-		return nil, err
+		return opt, err
 	case m == nil:
-		return nil, &Error{Field: "template", Rule: "it is missing"}
+		return opt, &Error{Field: "template", Rule: "it is missing"}
 	case len(m.ShortMessage) > 0:
-		return nil, &Error{Field: "short_message of the template", Value: fmt.Sprintf("of %d octets", len(m.ShortMessage)),
+		return opt, &Error{Field: "short_message of the template", Value: fmt.Sprintf("of %d octets", len(m.ShortMessage)),
 			Rule: "it is empty, since the content is given apart"}
 	}
 	for _, k := range []tlv.Definer{pdu.TLVMessagePayload, pdu.TLVSARMsgRefNum, pdu.TLVSARTotalSegments, pdu.TLVSARSegmentSeqnum} {
 		if d := k.Definition(); m.TLVs.Has(d.Tag) {
-			return nil, &Error{Field: d.Name + " of the template", Rule: "composing sets it"}
+			return opt, &Error{Field: d.Name + " of the template", Rule: "composing sets it"}
 		}
 	}
 	if err := m.ScheduleDeliveryTime.Check(); err != nil {
-		return nil, &Error{Field: "schedule_delivery_time of the template", Err: err}
+		return opt, &Error{Field: "schedule_delivery_time of the template", Err: err}
 	}
 	if err := m.ValidityPeriod.Check(); err != nil {
-		return nil, &Error{Field: "validity_period of the template", Err: err}
+		return opt, &Error{Field: "validity_period of the template", Err: err}
+	}
+	if m.TLVs.Has(pdu.TLVDestPort.Tag()) || m.TLVs.Has(pdu.TLVSourcePort.Tag()) {
+		opt.portTLVs = 6
 	}
 	return opt, nil
 }
 
 // plan chooses the character set of a text and lays it out.
-func (p Profile) plan(text string, dc pdu.DataCoding, o *Options) (*layout, error) {
+func (p Profile) plan(text string, dc pdu.DataCoding, o settings) (*layout, error) {
 	if dc != 0 {
-		if len(o.Charsets) > 0 || o.Class != nil {
+		if len(o.Charsets) > 0 || len(o.Languages) > 0 || o.Class != nil {
 			return nil, &Error{Field: "data_coding of the template", Value: fmt.Sprintf("%#02x", uint8(dc)),
-				Rule: "0 if Options has Charsets or a Class, which choose it"}
+				Rule: "0 if Options has Charsets, Languages or a Class, which choose it"}
 		}
 		cs, ok := p.charset(dc, o.Header)
 		if !ok {
 			return nil, &Error{Field: "data_coding of the template", Value: fmt.Sprintf("%#02x", uint8(dc)),
 				Rule: "a value with a known character set; ComposeBinary sends octets with any"}
 		}
-		return lay(&layout{cs: cs, dc: dc, header: o.Header}, text, o)
+		if o.Transliterate {
+			text = transliterate(cs, text)
+		}
+		return p.lay(&layout{text: text, cs: cs, dc: dc, header: o.Header}, o)
 	}
-	var pair [2]coding.Charset
-	charsets := o.Charsets
-	if len(charsets) == 0 {
-		pair = [2]coding.Charset{p.alphabet(), coding.UTF16}
-		charsets = pair[:]
+	charsets := p.charsets(o)
+	l, err := p.choose(text, charsets, o, false)
+	if !o.Transliterate || err == nil && l.cs != coding.UTF16 {
+		return l, err
 	}
-	var best *layout
-	var reason error
+	if len(o.Charsets) > 0 {
+		charsets = slices.DeleteFunc(slices.Clone(charsets), func(cs coding.Charset) bool { return cs == coding.UTF16 })
+	} else {
+		charsets = charsets[:1]
+	}
+	if _, e := p.choose(text, charsets, o, false); e == nil {
+		return l, err // a cheaper kind carries the text, only it takes no less
+	}
+	if similar, e := p.choose(text, charsets, o, true); e == nil && (err != nil || similar.parts <= l.parts) {
+		return similar, nil
+	}
+	return l, err
+}
+
+// charsets returns the allowed character sets without the national ones of Options.Languages.
+func (p Profile) charsets(o settings) []coding.Charset {
+	if len(o.Charsets) > 0 {
+		return o.Charsets
+	}
+	return []coding.Charset{p.alphabet(), coding.UTF16}
+}
+
+// choose lays a text out in the character set that takes the least, with similar characters if those of the text may be
+// changed.
+func (p Profile) choose(text string, charsets []coding.Charset, o settings, similar bool) (best *layout, reason error) {
+	try := func(cs coding.Charset) error {
+		text := text
+		if similar {
+			text = transliterate(cs, text)
+		}
+		l, err := p.try(cs, text, o)
+		if err == nil && (best == nil || l.parts < best.parts || l.parts == best.parts && l.bits() < best.bits()) {
+			best = l
+		}
+		return err
+	}
+	var other *coding.EncodeError
 	for _, cs := range charsets {
 		cs = orGSM7(cs)
 		if best != nil && cs == coding.UTF16 && len(best.header) == len(o.Header) {
-			if _, ok := best.cs.(coding.GSM); ok {
+			if _, _, ok := gsm(best.cs); ok {
 				continue // 16 bits a character at least, where the other takes 14 at most
 			}
 		}
-		l, err := p.try(cs, text, o)
-		if err != nil {
-			// A text that is too long says more than one that has other characters, and of these the last character set
-			// is the widest as a rule.
-			var missing *coding.EncodeError
-			if reason == nil || errors.As(reason, &missing) {
+		// A text that is too long says more than one that has other characters, and of these the last character set is the
+		// widest as a rule.
+		if err := try(cs); err != nil && (reason == nil || errors.As(reason, &other)) {
+			reason = err
+		}
+	}
+	if len(o.Languages) > 0 && (best == nil || !best.least()) {
+		// Most tables lack some character of most texts: the distinct ones tell cheaply.
+		all := distinct(text)
+		for _, cs := range p.national(o) {
+			if !similar && !coding.Encodable(cs, all) {
+				continue
+			}
+			if err := try(cs); err != nil && reason != nil && errors.As(reason, &other) && !errors.As(err, &other) {
 				reason = err
 			}
-			continue
-		}
-		if best == nil || l.parts < best.parts || l.parts == best.parts && l.bits() < best.bits() {
-			best = l
 		}
 	}
 	if best == nil {
@@ -346,18 +475,24 @@ func (p Profile) plan(text string, dc pdu.DataCoding, o *Options) (*layout, erro
 	return best, nil
 }
 
+// least reports whether nothing can take less: 7 bits a character and no header for a table.
+func (l *layout) least() bool {
+	g, _, ok := gsm(l.cs)
+	return ok && g == coding.GSM7 && l.units == utf8.RuneCountInString(l.text)
+}
+
 // bits returns what the message takes on the air, the element for the parts aside.
 func (l *layout) bits() int {
-	if _, ok := l.cs.(coding.GSM); ok {
+	if _, _, ok := gsm(l.cs); ok {
 		return 7*l.units + 8*l.parts*l.header.Len()
 	}
 	return 8 * (l.units + l.parts*l.header.Len())
 }
 
 // try lays a text out in one character set.
-func (p Profile) try(cs coding.Charset, text string, o *Options) (*layout, error) {
-	l := &layout{cs: cs, header: o.Header}
-	if g, ok := cs.(coding.GSM); ok && g != coding.GSM7 && !same(g, p.alphabet()) {
+func (p Profile) try(cs coding.Charset, text string, o settings) (*layout, error) {
+	l := &layout{text: text, cs: cs, header: o.Header}
+	if g, _, ok := gsm(cs); ok && g != coding.GSM7 && !same(cs, p.alphabet()) {
 		l.header = slices.Clip(l.header)
 		if g.Locking() != coding.DefaultLanguage {
 			l.header = append(l.header, LockingShift(g.Locking()))
@@ -374,16 +509,16 @@ func (p Profile) try(cs coding.Charset, text string, o *Options) (*layout, error
 		}
 		return nil, &Error{Field: "character set", Value: cs.String(), Rule: rule}
 	}
-	return lay(l, text, o)
+	return p.lay(l, o)
 }
 
 // lay fills in the parts. Taking as much as fits into each part makes the fewest parts.
-func lay(l *layout, text string, o *Options) (*layout, error) {
-	l.limit = capacity(l.cs, l.header.Len())
-	if err := l.measure(text); err != nil {
+func (p Profile) lay(l *layout, o settings) (*layout, error) {
+	l.setLimit(withTLVs(l.header.Len(), o.portTLVs))
+	if err := l.measure(); err != nil {
 		return nil, err
 	}
-	if l.limit >= 0 && l.units <= l.limit {
+	if l.limit >= 0 && l.units <= l.limit && l.reach(0, len(l.text)) == len(l.text) {
 		l.parts, l.last = 1, l.units
 		return l, nil
 	}
@@ -402,17 +537,9 @@ func lay(l *layout, text string, o *Options) (*layout, error) {
 		return nil, &Error{Field: "Options.Header", Value: l.header.String(), Rule: "none together with BySAR: a user data header excludes the SAR TLVs"}
 	}
 	l.method = o.Method
-	l.limit = capacity(l.cs, l.partHeader())
-	if l.method == BySAR {
-		l.limit = capacity(l.cs, 7) // the header that the message center makes of the TLVs
-	}
-	for rest := text; rest != "" || l.limit < 0; l.parts++ {
-		units, n := l.cut(rest)
-		if n == 0 {
-			return nil, &Error{Field: "user data header", Value: fmt.Sprintf("of %d octets", l.partHeader()),
-				Rule: fmt.Sprintf("it leaves room for text in the %d octets of a message", userDataOctets)}
-		}
-		l.last, rest = units, rest[n:]
+	l.setLimit(withTLVs(l.partHeader(), o.portTLVs))
+	if err := l.cut(o); err != nil {
+		return nil, err
 	}
 	most := o.MaxParts
 	if most == 0 {
@@ -425,6 +552,14 @@ func lay(l *layout, text string, o *Options) (*layout, error) {
 	return l, nil
 }
 
+// withTLVs adds the octets of elements that the message center makes of TLVs to the length of a header.
+func withTLVs(header, octets int) int {
+	if header == 0 && octets > 0 {
+		header = 1 // the length octet
+	}
+	return header + octets
+}
+
 func checkPayload(octets int) error {
 	if octets > 0xFFFF {
 		return &Error{Field: "message_payload", Value: fmt.Sprintf("of %d octets", octets), Rule: "65535 octets at most"}
@@ -433,46 +568,96 @@ func checkPayload(octets int) error {
 }
 
 // measure sets units. All of the text must be in the character set.
-func (l *layout) measure(text string) error {
+func (l *layout) measure() error {
 	if l.octets {
-		l.units = len(text)
+		l.units = len(l.text)
 		return nil
 	}
-	units, ok := coding.Len(l.cs, text)
+	units, ok := coding.Len(unpacked(l.cs), l.text)
 	if !ok {
-		_, err := coding.Encode(l.cs, text)
+		_, err := coding.Encode(l.cs, l.text)
 		return &Error{Field: "text", Rule: "every character is in an allowed character set", Err: err}
 	}
 	l.units = units
 	return nil
 }
 
-// cut returns the longest beginning of text that fits into a part: its octets in the character set and in text.
-func (l *layout) cut(text string) (units, n int) {
-	if l.limit < 0 {
-		return 0, 0
+// cut cuts the text into parts, each as long as it can be.
+func (l *layout) cut(o settings) error {
+	loose := 0 // the end of what is longer than a part, and so is cut between characters
+	for at := 0; at < len(l.text) || l.limit < 0; l.parts++ {
+		end := at
+		switch {
+		case l.limit < 0:
+		case l.octets || o.Boundary == nil:
+			end = l.reach(at, len(l.text))
+		default:
+			for whole := true; whole && end < len(l.text); {
+				to := loose
+				if end >= loose {
+					to = end + together(l.text[end:], o.Boundary)
+				}
+				n := l.reach(at, to)
+				if whole = n == to; !whole && end >= loose {
+					if l.reach(end, to) == to {
+						break // it fits into the next part
+					}
+					loose = to
+				}
+				end = n
+			}
+		}
+		if end == at {
+			return &Error{Field: "user data header", Value: fmt.Sprintf("of %d octets", l.partHeader()),
+				Rule: fmt.Sprintf("it leaves room for text in the %d octets of a message", userDataOctets)}
+		}
+		l.ends = append(l.ends, end)
+		l.last = end - at
+		if !l.octets {
+			l.last, _ = coding.Len(unpacked(l.cs), l.text[at:end])
+		}
+		at = end
 	}
+	return nil
+}
+
+// reach returns the end of the longest part that starts at one place of the text and ends before or at another.
+func (l *layout) reach(start, end int) int {
 	if l.octets {
-		n = min(len(text), l.limit)
-		return n, n
+		return min(start+l.limit, end)
 	}
-	return l.cs.Units(text, l.limit)
+	cs, limit := l.cs, l.limit
+	if _, packed, _ := gsm(cs); packed {
+		cs, limit = l.wire(), l.room
+	}
+	_, n := cs.Units(l.text[start:end], limit)
+	return start + n
+}
+
+// together returns how many bytes at the start of text a boundary function wants in one part, at least a character.
+func together(text string, boundary func(string) int) int {
+	n := boundary(text)
+	_, least := utf8.DecodeRuneInString(text)
+	if n < least || n > len(text) {
+		return least
+	}
+	for n < len(text) && !utf8.RuneStart(text[n]) {
+		n++
+	}
+	return n
 }
 
 // partHeader returns the octets of the header of a part of several.
 func (l *layout) partHeader() int {
-	switch l.method {
-	case ByUDH:
+	if l.method == ByUDH {
 		return max(l.header.Len(), 1) + 5
-	case ByUDH16:
-		return max(l.header.Len(), 1) + 6
 	}
-	return l.header.Len()
+	return max(l.header.Len(), 1) + 6 // BySAR: what the message center makes of the TLVs
 }
 
-func (p Profile) planBinary(octets []byte, dc pdu.DataCoding, o *Options) (*layout, error) {
-	if len(o.Charsets) > 0 {
-		return nil, &Error{Field: "Options.Charsets", Rule: "empty for octets, which have no character set"}
+func (p Profile) planBinary(octets []byte, dc pdu.DataCoding, o settings) (*layout, error) {
+	if len(o.Charsets) > 0 || len(o.Languages) > 0 {
+		return nil, &Error{Field: "Options.Charsets and Languages", Rule: "empty for octets, which have no character set"}
 	}
 	switch {
 	case o.Class != nil && dc != 0:
@@ -486,30 +671,31 @@ func (p Profile) planBinary(octets []byte, dc pdu.DataCoding, o *Options) (*layo
 		return nil, &Error{Field: "data_coding of the template", Value: fmt.Sprintf("%#02x", uint8(dc)),
 			Rule: "one for octets, such as 4; this one announces text in " + cs.String()}
 	}
-	return lay(&layout{cs: coding.Binary, octets: true, dc: dc, header: o.Header}, string(octets), o)
+	return p.lay(&layout{text: string(octets), cs: coding.Binary, octets: true, dc: dc, header: o.Header}, o)
 }
 
-// append appends the user data of the next part to dst and returns what is left of text.
-func (l *layout) append(dst []byte, text string, reference uint16, index int) (_ []byte, rest string, err error) {
-	n := len(text)
-	switch {
-	case l.parts > 1:
-		_, n = l.cut(text)
-		fallthrough
-	case l.header != nil:
-		dst, err = l.appendHeader(dst, reference, index)
-		if err != nil {
-			return dst, text, err
+// append appends the user data of a part, counted from 0, to dst.
+func (l *layout) append(dst []byte, reference uint16, i int) (_ []byte, err error) {
+	text := l.text
+	if l.parts > 1 {
+		start := 0
+		if i > 0 {
+			start = l.ends[i-1]
+		}
+		text = text[start:l.ends[i]]
+	}
+	if l.parts > 1 || l.header != nil {
+		if dst, err = l.appendHeader(dst, reference, i+1); err != nil {
+			return dst, err
 		}
 	}
 	if l.octets {
-		return append(dst, text[:n]...), text[n:], nil
+		return append(dst, text...), nil
 	}
-	dst, err = l.cs.AppendEncode(dst, text[:n])
-	if err != nil {
-		return dst, text, &Error{Field: "text", Err: err}
+	if dst, err = l.wire().AppendEncode(dst, text); err != nil {
+		return dst, &Error{Field: "text", Err: err}
 	}
-	return dst, text[n:], nil
+	return dst, nil
 }
 
 func (l *layout) appendHeader(dst []byte, reference uint16, index int) ([]byte, error) {
@@ -548,10 +734,14 @@ func (l *layout) esmClass() pdu.ESMClass {
 }
 
 // compose makes the PDUs.
-func (l *layout) compose(template *pdu.SubmitSM, text string, o *Options) ([]*pdu.SubmitSM, error) {
+func (l *layout) compose(template *pdu.SubmitSM, o settings) ([]*pdu.SubmitSM, error) {
 	if l.parts > 1 && template.ReplaceIfPresent != 0 {
 		return nil, &Error{Field: "replace_if_present_flag of the template", Value: fmt.Sprint(template.ReplaceIfPresent),
 			Rule: fmt.Sprintf("0, since the %d parts of the message would replace each other", l.parts)}
+	}
+	if o.portTLVs > 0 && l.esmClass() != 0 {
+		return nil, &Error{Field: "destination_port and source_port of the template",
+			Rule: "none together with a user data header; Ports in Options.Header, or the Method BySAR for a message in parts"}
 	}
 	var reference uint16
 	if l.parts > 1 {
@@ -577,7 +767,7 @@ func (l *layout) compose(template *pdu.SubmitSM, text string, o *Options) ([]*pd
 		}
 		start := len(octets)
 		var err error
-		octets, text, err = l.append(octets, text, reference, i+1)
+		octets, err = l.append(octets, reference, i)
 		if err != nil {
 			return nil, err
 		}
@@ -598,14 +788,14 @@ func (l *layout) compose(template *pdu.SubmitSM, text string, o *Options) ([]*pd
 }
 
 // data makes the user data of the parts.
-func (l *layout) data(text string, reference uint16) ([]Data, error) {
+func (l *layout) data(reference uint16) ([]Data, error) {
 	reference = l.reference(reference)
 	list := make([]Data, l.parts)
 	octets := make([]byte, 0, l.units+l.parts*(l.header.Len()+7))
 	for i := range list {
 		start := len(octets)
 		var err error
-		octets, text, err = l.append(octets, text, reference, i+1)
+		octets, err = l.append(octets, reference, i)
 		if err != nil {
 			return nil, err
 		}

@@ -69,7 +69,7 @@ func TestCompose(t *testing.T) {
 				if m.DataCoding != c.dc || m.Source != acme || m.Dest != alice {
 					t.Errorf("%+v", m)
 				}
-				if m, ok := j.Add(epoch, overTheWire(t, m)); ok != (i == len(list)-1) || ok && m.Text != c.text {
+				if m, ok := add(t, &j, overTheWire(t, m)); ok != (i == len(list)-1) || ok && m.Text != c.text {
 					t.Errorf("part %d joins to %+v, %t", i, m, ok)
 				}
 			}
@@ -240,7 +240,7 @@ func TestComposeBinary(t *testing.T) {
 				if m.DataCoding != c.dc || len(m.ShortMessage) > 140 {
 					t.Errorf("data_coding %#02x, %d octets", m.DataCoding, len(m.ShortMessage))
 				}
-				if whole, ok := j.Add(epoch, m); ok && string(whole.Octets()) != string(octets) {
+				if whole, ok := add(t, &j, m); ok && string(whole.Octets()) != string(octets) {
 					t.Errorf("% X", whole.Octets())
 				}
 			}
@@ -307,6 +307,7 @@ func TestEstimate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := sms.Profile{}.Estimate(c.text, c.options)
+			c.want.Text = c.text
 			if err != nil || fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("%+v, %v\nwant %+v", got, err, c.want)
 			}
@@ -470,7 +471,7 @@ func checkSplit(t testing.TB, p sms.Profile, text string, o *sms.Options, r *ran
 	}
 	j := sms.Joiner{Profile: p}
 	for n, i := range r.Perm(len(list)) {
-		m, ok := j.Add(epoch, deliver(list[i]))
+		m, ok := add(t, &j, deliver(list[i]))
 		if ok != (n == len(list)-1) || ok && m.Text != text {
 			t.Fatalf("%q: joined to %+v, %t", text, m, ok)
 		}
@@ -600,7 +601,7 @@ func TestComposeConcurrently(t *testing.T) {
 				}
 				var j sms.Joiner
 				for _, m := range list {
-					if m, ok := j.Add(epoch, m); ok && m.Text != text {
+					if m, ok := add(t, &j, m); ok && m.Text != text {
 						t.Errorf("joined %q", m.Text)
 					}
 				}

@@ -1,6 +1,7 @@
 package sms_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -144,10 +145,11 @@ func ExampleJoiner() {
 		Expiry: 10 * time.Minute,
 		Lost:   func(m *sms.Message) { fmt.Println("parts that never came:", m.Missing) },
 	}
-	now := time.Now()
+	ctx, now := context.Background(), time.Now()
 	for i := len(parts) - 1; i >= 0; i-- {
 		m := &pdu.DeliverSM{ESMClass: parts[i].ESMClass, DataCoding: parts[i].DataCoding, ShortMessage: parts[i].ShortMessage}
-		if whole, ok := joiner.Add(now, m); ok {
+		whole, err := joiner.Add(ctx, now, m) // no error without a Store
+		if err == nil && whole != nil {
 			fmt.Println(len(whole.Parts), "parts,", len(whole.Text), "characters:", whole.Text[:32])
 		}
 	}

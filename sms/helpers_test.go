@@ -1,12 +1,14 @@
 package sms_test
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/sms"
@@ -69,4 +71,26 @@ func overTheWire(t testing.TB, b pdu.Body) pdu.Body {
 // deliver turns what was submitted into what arrives.
 func deliver(m *pdu.SubmitSM) *pdu.DeliverSM {
 	return &pdu.DeliverSM{Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass, DataCoding: m.DataCoding, ShortMessage: m.ShortMessage, TLVs: m.TLVs}
+}
+
+// add gives a Joiner a PDU.
+func add(t testing.TB, j *sms.Joiner, b pdu.Body) (*sms.Message, bool) {
+	t.Helper()
+	return addAt(t, j, epoch, b)
+}
+
+func addAt(t testing.TB, j *sms.Joiner, now time.Time, b pdu.Body) (*sms.Message, bool) {
+	t.Helper()
+	m, err := j.Add(context.Background(), now, b)
+	if err != nil {
+		t.Error(err)
+	}
+	return m, m != nil
+}
+
+func expire(t testing.TB, j *sms.Joiner, now time.Time) {
+	t.Helper()
+	if err := j.Expire(context.Background(), now); err != nil {
+		t.Error(err)
+	}
 }

@@ -60,9 +60,9 @@ func TestJoiner(t *testing.T) {
 		{"one part is garbled", []pdu.Body{ucs2(part(1, 2, 1, "\x00a\x04")), ucs2(part(1, 2, 2, "\x04\x1F"))}, []string{"", "a\uFFFDП"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var j sms.Joiner
+			j := new(sms.Joiner)
 			for i, b := range c.in {
-				m, ok := j.Add(epoch, b)
+				m, ok := add(t, j, b)
 				if ok != (c.out[i] != "") || ok != (m != nil) || ok && m.Text != c.out[i] {
 					t.Fatalf("PDU %d: %+v, %t", i, m, ok)
 				}
@@ -78,10 +78,10 @@ func TestJoiner(t *testing.T) {
 }
 
 func TestJoinerSubmitMulti(t *testing.T) {
-	var j sms.Joiner
+	j := new(sms.Joiner)
 	add := func(index uint8, text string, dests ...pdu.Destination) (*sms.Message, bool) {
 		d := part(1, 2, index, text)
-		return j.Add(epoch, &pdu.SubmitMulti{Source: acme, Dests: dests, ESMClass: d.ESMClass, ShortMessage: d.ShortMessage})
+		return add(t, j, &pdu.SubmitMulti{Source: acme, Dests: dests, ESMClass: d.ESMClass, ShortMessage: d.ShortMessage})
 	}
 	list, both := pdu.Destination{List: "team"}, pdu.To(alice, pdu.ShortCode("1"))
 	add(1, "a", both...)
@@ -96,11 +96,11 @@ func TestJoinerSubmitMulti(t *testing.T) {
 
 // What the Joiner keeps is its own: the buffers of a PDU may be used again.
 func TestJoinerCopies(t *testing.T) {
-	var j sms.Joiner
+	j := new(sms.Joiner)
 	m := part(1, 2, 1, "abc")
-	j.Add(epoch, m)
+	add(t, j, m)
 	clear(m.ShortMessage)
-	whole, ok := j.Add(epoch, part(1, 2, 2, "def"))
+	whole, ok := add(t, j, part(1, 2, 2, "def"))
 	if !ok || whole.Text != "abcdef" || whole.Header().String() != "00:010201" {
 		t.Errorf("%+v, %t", whole, ok)
 	}
@@ -125,14 +125,14 @@ func TestJoinerLost(t *testing.T) {
 	}
 	t.Run("expiry", func(t *testing.T) {
 		j := newJoiner()
-		j.Add(epoch, part(1, 4, 3, "c"))
-		j.Add(epoch.Add(30*time.Second), part(1, 4, 1, "a"))
-		j.Add(epoch.Add(30*time.Second), part(2, 2, 1, "x"))
-		j.Expire(epoch.Add(time.Minute - 1))
+		add(t, j, part(1, 4, 3, "c"))
+		addAt(t, j, epoch.Add(30*time.Second), part(1, 4, 1, "a"))
+		addAt(t, j, epoch.Add(30*time.Second), part(2, 2, 1, "x"))
+		expire(t, j, epoch.Add(time.Minute - 1))
 		want(t)
-		j.Expire(epoch.Add(time.Minute))
+		expire(t, j, epoch.Add(time.Minute))
 		want(t, "ac [2 4]")
-		if m, ok := j.Add(epoch.Add(2*time.Minute), part(2, 2, 2, "y")); ok {
+		if m, ok := addAt(t, j, epoch.Add(2*time.Minute), part(2, 2, 2, "y")); ok {
 			t.Errorf("%+v after expiry", m)
 		}
 		want(t, "ac [2 4]", "x [2]")
@@ -141,7 +141,7 @@ func TestJoinerLost(t *testing.T) {
 		j := newJoiner()
 		j.MaxMessages = 2
 		for i := range uint8(4) {
-			j.Add(epoch, part(i, 2, 1, fmt.Sprint(i)))
+			add(t, j, part(i, 2, 1, fmt.Sprint(i)))
 		}
 		want(t, "0 [2]", "1 [2]")
 		if j.Waiting() != 2 {
@@ -152,36 +152,36 @@ func TestJoinerLost(t *testing.T) {
 		j := newJoiner()
 		j.MaxOctets = 3 * (256 + 106)
 		for i := range uint8(5) {
-			j.Add(epoch, part(i, 2, 1, repeat(fmt.Sprint(i), 100)))
+			add(t, j, part(i, 2, 1, repeat(fmt.Sprint(i), 100)))
 		}
 		if len(lost) != 2 || j.Waiting() != 3 {
 			t.Errorf("lost %q, %d waiting", lost, j.Waiting())
 		}
-		if m, ok := j.Add(epoch, part(4, 2, 2, repeat("x", 10000))); !ok || len(m.Text) != 10100 {
+		if m, ok := add(t, j, part(4, 2, 2, repeat("x", 10000))); !ok || len(m.Text) != 10100 {
 			t.Error("a part that completes a message needs no room")
 		}
-		j.Add(epoch, part(9, 2, 1, repeat("y", 10000)))
+		add(t, j, part(9, 2, 1, repeat("y", 10000)))
 		if j.Waiting() != 0 {
 			t.Errorf("%d waiting with a part beyond the limit", j.Waiting())
 		}
 	})
 	t.Run("reference used again", func(t *testing.T) {
 		j := newJoiner()
-		j.Add(epoch, part(1, 2, 1, "a"))
-		j.Add(epoch, part(1, 2, 1, "b"))
+		add(t, j, part(1, 2, 1, "a"))
+		add(t, j, part(1, 2, 1, "b"))
 		want(t, "a [2]")
 	})
 }
 
 func TestJoinerConcurrently(t *testing.T) {
-	var j sms.Joiner
+	j := new(sms.Joiner)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	complete := 0
 	for g := range uint8(8) {
 		wg.Go(func() {
 			for ref := range uint8(100) {
-				if _, ok := j.Add(epoch, part(ref, 8, g+1, "x")); ok {
+				if _, ok := add(t, j, part(ref, 8, g+1, "x")); ok {
 					mu.Lock()
 					complete++
 					mu.Unlock()

@@ -24,6 +24,10 @@ type Profile struct {
 	// korean.EUCKR)} adds Korean. A nil value is coding.GSM7.
 	Charsets map[pdu.DataCoding]coding.Charset
 
+	// AddressCharset is the character set of names, which are alphanumeric addresses. nil is coding.ASCII, as SMPP has it;
+	// message centers that take others mostly take coding.GSM7 or coding.Latin1.
+	AddressCharset coding.Charset
+
 	// Zone is the time zone of the dates in the text of receipts, read and written. nil is UTC.
 	Zone *time.Location
 
@@ -81,6 +85,8 @@ type Message struct {
 
 	// Missing holds the numbers of the parts that never came. It is empty but for a message that a Joiner gave up.
 	Missing []int
+
+	held *held // of a Joiner that keeps it
 }
 
 // Header returns the user data header of the first part, nil if there is none.

@@ -33,10 +33,12 @@ func receive(ctx context.Context, url string) error {
 	var joiner sms.Joiner
 	sess, err := smpp.Dial(ctx, url, &smpp.Config{
 		Bind: smpp.Receiver,
-		Handler: smpp.HandlerFor(func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
+		Handler: smpp.HandlerFor(func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
 			if receipt, ok := profile.ReadReceipt(m); ok {
 				fmt.Printf("message %s is %v\n", receipt.ID, receipt.State)
-			} else if message, ok := joiner.Add(time.Now(), m); ok {
+			} else if message, err := joiner.Add(ctx, time.Now(), m); err != nil {
+				return nil, err
+			} else if message != nil {
 				fmt.Printf("%v: %s\n", message.Source, message.Text)
 			}
 			// What is returned here acknowledges the message. An error, such

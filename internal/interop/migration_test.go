@@ -63,7 +63,9 @@ func receive(ctx context.Context, address string) (*smpp.Session, error) {
 	onDeliver := func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
 		if receipt, ok := (sms.Profile{}).ReadReceipt(m); ok {
 			fmt.Println(receipt.ID, receipt.State) // 4711 DELIVERED
-		} else if message, ok := joiner.Add(time.Now(), m); ok {
+		} else if message, err := joiner.Add(ctx, time.Now(), m); err != nil {
+			return nil, err // refuses
+		} else if message != nil {
 			fmt.Println(message.Source, message.Text)
 		}
 		return nil, nil // acknowledges; an error such as pdu.StatusTemporaryAppError refuses

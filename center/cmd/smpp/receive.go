@@ -113,7 +113,7 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	r := &receiver{a: a, cmd: cmd, f: f, enough: cancel}
-	r.joiner.Expiry = f.joinTimeout
+	r.joiner.Expiry, r.joiner.Hold = f.joinTimeout, true
 	r.joiner.Lost = func(m *sms.Message) { _ = r.emit(ctx, r.message(m)) }
 
 	mux := smpp.NewMux()
@@ -146,7 +146,7 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 	for {
 		select {
 		case <-tick.C:
-			r.joiner.Expire(time.Now())
+			_ = r.joiner.Expire(ctx, time.Now()) // never fails without a store
 		case <-s.Done():
 			return s.Err()
 		case <-ctx.Done():
@@ -175,11 +175,14 @@ func (r *receiver) take(ctx context.Context, b pdu.Body) error {
 		}
 		return r.emit(ctx, e)
 	}
-	m, ok := r.joiner.Add(time.Now(), b)
-	if !ok {
-		return nil // parts are missing: those that came are kept
+	m, err := r.joiner.Add(ctx, time.Now(), b)
+	if err != nil || m == nil {
+		return err // parts are missing: those that came are kept
 	}
-	return r.emit(ctx, r.message(m))
+	if err := r.emit(ctx, r.message(m)); err != nil {
+		return err // the last part comes again, and completes the message again
+	}
+	return r.joiner.Done(ctx, m)
 }
 
 func (r *receiver) message(m *sms.Message) received {
