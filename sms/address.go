@@ -63,11 +63,11 @@ func (p Profile) ParseAddress(text string) (pdu.Address, error) {
 		return fail("a number begins with a plus sign, 00 and a country code, or a single 0")
 	case strings.HasPrefix(digits, "00"):
 		if digits = digits[2:]; len(digits) > 15 {
-			return fail("an international number has 15 digits at most")
+			return fail("an international number has at most 15 digits")
 		}
 		return pdu.International(digits), nil
 	case len(digits) > 15:
-		return fail("a number has 15 digits at most")
+		return fail("a number has at most 15 digits")
 	case digits[0] == '0':
 		return pdu.National(digits), nil
 	case separated:
@@ -116,7 +116,7 @@ func (p Profile) name(text string) (pdu.Address, error) {
 		if n := utf8.RuneCountInString(text); n != units {
 			count = fmt.Sprintf("%d characters, which count as %d", n, units)
 		}
-		return fail(fmt.Sprintf("a name has %d characters at most, this one %s", mostName, count), nil)
+		return fail(fmt.Sprintf("a name has at most %d characters, this one %s", mostName, count), nil)
 	}
 	octets, err := coding.Encode(p.addressCharset(), text)
 	if err != nil {

@@ -186,22 +186,54 @@ type Estimate struct {
 	Text string
 }
 
-// Estimate returns what [Profile.Compose] would make of text, with data_coding 0 and without port TLVs in the template. The
+// Estimate returns what [Profile.Compose] would make of text with a template that has neither data_coding nor TLVs. The
 // errors are the same.
 func (p Profile) Estimate(text string, o *Options) (Estimate, error) {
-	opt, err := o.check()
+	return p.EstimateFor(new(pdu.SubmitSM), text, o)
+}
+
+// EstimateFor returns what [Profile.Compose] would make of text with the template, whose data_coding and port TLVs count.
+// The errors are the same.
+func (p Profile) EstimateFor(template *pdu.SubmitSM, text string, o *Options) (Estimate, error) {
+	opt, err := p.checkTemplate(template, o)
 	if err != nil {
 		return Estimate{}, err
 	}
-	l, err := p.plan(text, 0, opt)
+	l, err := p.plan(text, template.DataCoding, opt)
 	if err != nil {
+		return Estimate{}, err
+	}
+	e, err := l.estimate(template, opt)
+	if err == nil && template.DataCoding == 0 {
+		e.Forcing = p.forcing(l, opt)
+	}
+	return e, err
+}
+
+// EstimateBinary returns what [Profile.ComposeBinary] would make of octets. Units are octets, and Text is empty. The errors
+// are the same.
+func (p Profile) EstimateBinary(template *pdu.SubmitSM, octets []byte, o *Options) (Estimate, error) {
+	opt, err := p.checkTemplate(template, o)
+	if err != nil {
+		return Estimate{}, err
+	}
+	l, err := p.planBinary(octets, template.DataCoding, opt)
+	if err != nil {
+		return Estimate{}, err
+	}
+	e, err := l.estimate(template, opt)
+	e.Text = ""
+	return e, err
+}
+
+func (l *layout) estimate(template *pdu.SubmitSM, o settings) (Estimate, error) {
+	if err := l.check(template, o); err != nil {
 		return Estimate{}, err
 	}
 	e := Estimate{Charset: l.cs, DataCoding: l.dc, Parts: l.parts, Units: l.units, UnitsPerPart: l.limit, UnitsLeft: l.limit - l.last, Text: l.text}
 	if l.cs == coding.UTF16 {
 		e.Units, e.UnitsPerPart, e.UnitsLeft = e.Units/2, e.UnitsPerPart/2, e.UnitsPerPart/2-l.last/2
 	}
-	e.Forcing = p.forcing(l, opt)
 	return e, nil
 }
 
@@ -733,15 +765,23 @@ func (l *layout) esmClass() pdu.ESMClass {
 	return 0
 }
 
-// compose makes the PDUs.
-func (l *layout) compose(template *pdu.SubmitSM, o settings) ([]*pdu.SubmitSM, error) {
+// check reports what of the template does not go with the layout.
+func (l *layout) check(template *pdu.SubmitSM, o settings) error {
 	if l.parts > 1 && template.ReplaceIfPresent != 0 {
-		return nil, &Error{Field: "replace_if_present_flag of the template", Value: fmt.Sprint(template.ReplaceIfPresent),
+		return &Error{Field: "replace_if_present_flag of the template", Value: fmt.Sprint(template.ReplaceIfPresent),
 			Rule: fmt.Sprintf("0, since the %d parts of the message would replace each other", l.parts)}
 	}
 	if o.portTLVs > 0 && l.esmClass() != 0 {
-		return nil, &Error{Field: "destination_port and source_port of the template",
+		return &Error{Field: "destination_port and source_port of the template",
 			Rule: "none together with a user data header; Ports in Options.Header, or the Method BySAR for a message in parts"}
+	}
+	return nil
+}
+
+// compose makes the PDUs.
+func (l *layout) compose(template *pdu.SubmitSM, o settings) ([]*pdu.SubmitSM, error) {
+	if err := l.check(template, o); err != nil {
+		return nil, err
 	}
 	var reference uint16
 	if l.parts > 1 {

@@ -128,7 +128,7 @@ func TestJoinerLost(t *testing.T) {
 		add(t, j, part(1, 4, 3, "c"))
 		addAt(t, j, epoch.Add(30*time.Second), part(1, 4, 1, "a"))
 		addAt(t, j, epoch.Add(30*time.Second), part(2, 2, 1, "x"))
-		expire(t, j, epoch.Add(time.Minute - 1))
+		expire(t, j, epoch.Add(time.Minute-1))
 		want(t)
 		expire(t, j, epoch.Add(time.Minute))
 		want(t, "ac [2 4]")
