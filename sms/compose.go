@@ -135,7 +135,10 @@ func (p Profile) ComposeReplace(template *pdu.ReplaceSM, text string, o *Options
 	}
 	m := *template
 	m.TLVs = template.TLVs.Clone()
-	limit := capacity(cs, userDataOctets)
+	limit := userDataOctets
+	if _, packed, _ := gsm(cs); !packed {
+		limit = capacity(cs, userDataOctets)
+	}
 	switch {
 	case len(octets) <= limit:
 		m.ShortMessage = octets
@@ -323,6 +326,7 @@ type layout struct {
 	header UDH // of each part, without the element for the parts
 	method Method
 	parts  int
+	split  bool  // there are several
 	ends   []int // of the parts in the text, if there are several
 	units  int   // octets of all parts without headers
 	last   int   // octets of the last part without headers
@@ -346,7 +350,7 @@ func (p Profile) national(o settings) (list []coding.Charset) {
 		for _, single := range languages {
 			g := coding.National(locking, single)
 			if g.Locking() == locking && g.Single() == single && g != coding.GSM7 {
-				list = append(list, p.national7(g))
+				list = append(list, likePacked(p.alphabet(), g))
 			}
 		}
 	}
@@ -555,8 +559,13 @@ func (p Profile) lay(l *layout, o settings) (*layout, error) {
 		return l, nil
 	}
 	if o.Method == ByPayload {
+		octets := l.units
 		l.limit = 0xFFFF - l.header.Len()
-		if err := checkPayload(l.units + l.header.Len()); err != nil {
+		if _, packed, _ := gsm(l.cs); packed {
+			l.limit = l.limit * 8 / 7
+			octets, _ = coding.Len(behind(l.cs, l.header.Len()), l.text)
+		}
+		if err := checkPayload(octets + l.header.Len()); err != nil {
 			return nil, err
 		}
 		l.parts, l.last, l.method = 1, l.units, ByPayload
@@ -568,7 +577,7 @@ func (p Profile) lay(l *layout, o settings) (*layout, error) {
 	if o.Method == BySAR && l.header != nil {
 		return nil, &Error{Field: "Options.Header", Value: l.header.String(), Rule: "none together with BySAR: a user data header excludes the SAR TLVs"}
 	}
-	l.method = o.Method
+	l.method, l.split = o.Method, true
 	l.setLimit(withTLVs(l.partHeader(), o.portTLVs))
 	if err := l.cut(o); err != nil {
 		return nil, err
@@ -660,7 +669,7 @@ func (l *layout) reach(start, end int) int {
 	}
 	cs, limit := l.cs, l.limit
 	if _, packed, _ := gsm(cs); packed {
-		cs, limit = l.wire(), l.room
+		cs, limit = behind(l.cs, l.wireHeader()), l.room
 	}
 	_, n := cs.Units(l.text[start:end], limit)
 	return start + n
@@ -677,6 +686,14 @@ func together(text string, boundary func(string) int) int {
 		n++
 	}
 	return n
+}
+
+// wireHeader returns the octets of the header in front of the text in each PDU.
+func (l *layout) wireHeader() int {
+	if l.split && l.method != BySAR {
+		return l.partHeader()
+	}
+	return l.header.Len()
 }
 
 // partHeader returns the octets of the header of a part of several.
@@ -724,7 +741,7 @@ func (l *layout) append(dst []byte, reference uint16, i int) (_ []byte, err erro
 	if l.octets {
 		return append(dst, text...), nil
 	}
-	if dst, err = l.wire().AppendEncode(dst, text); err != nil {
+	if dst, err = behind(l.cs, l.wireHeader()).AppendEncode(dst, text); err != nil {
 		return dst, &Error{Field: "text", Err: err}
 	}
 	return dst, nil

@@ -391,30 +391,6 @@ func randomText(r *rand.Rand) string {
 	return b.String()
 }
 
-// fewest returns the least number of parts of at most limit octets that text takes in cs, trying every cut between two
-// characters. A part holds up to four times its limit in bytes of text.
-func fewest(t testing.TB, cs coding.Charset, text string, limit int) int {
-	var sizes []int
-	for _, c := range text {
-		n, ok := coding.Len(cs, string(c))
-		if !ok {
-			t.Fatalf("%q is not in %v", c, cs)
-		}
-		sizes = append(sizes, n)
-	}
-	best := make([]int, len(sizes)+1) // of the first i characters
-	for i := 1; i <= len(sizes); i++ {
-		best[i] = 1 << 30
-		for j, sum := i-1, 0; j >= 0; j-- {
-			if sum += sizes[j]; sum > limit {
-				break
-			}
-			best[i] = min(best[i], best[j]+1)
-		}
-	}
-	return max(best[len(sizes)], 1)
-}
-
 // checkSplit composes a text, checks the parts and joins them in random order.
 func checkSplit(t testing.TB, p sms.Profile, text string, o *sms.Options, r *rand.Rand) {
 	e, err := p.Estimate(text, o)
@@ -436,6 +412,7 @@ func checkSplit(t testing.TB, p sms.Profile, text string, o *sms.Options, r *ran
 	for i, m := range list {
 		d, _ := sms.UserData(m)
 		_, isGSM := e.Charset.(coding.GSM)
+		packed, isPacked := e.Charset.(coding.Packed)
 		onAir := len(d.Raw)
 		if isGSM {
 			onAir = d.Header.Len() + (7*len(d.Octets)+7)/8
@@ -455,7 +432,12 @@ func checkSplit(t testing.TB, p sms.Profile, text string, o *sms.Options, r *ran
 		if own := p.Text(m); strings.ContainsRune(own, utf8.RuneError) && !strings.ContainsRune(text, utf8.RuneError) {
 			t.Fatalf("%q: part %d is %q", text, i, own)
 		}
-		units += len(d.Octets)
+		if isPacked {
+			n, _ := coding.Len(packed.Alphabet, p.Text(m))
+			units += n
+		} else {
+			units += len(d.Octets)
+		}
 	}
 	per := 1
 	if e.Charset == coding.UTF16 {
@@ -464,10 +446,8 @@ func checkSplit(t testing.TB, p sms.Profile, text string, o *sms.Options, r *ran
 	if units != e.Units*per {
 		t.Fatalf("%q: %d octets, estimate %d units", text, units, e.Units)
 	}
-	if len(list) > 1 {
-		if least := fewest(t, e.Charset, text, e.UnitsPerPart*per); len(list) != least {
-			t.Fatalf("%q: %d parts, %d are enough", text, len(list), least)
-		}
+	if least := newOptimum(p, o).parts(e.Charset, text); len(list) != least {
+		t.Fatalf("%q: %d parts in %v, %d are enough", text, len(list), e.Charset, least)
 	}
 	j := sms.Joiner{Profile: p}
 	for n, i := range r.Perm(len(list)) {

@@ -12,7 +12,8 @@ import (
 // most message centers. A Profile may be used by several goroutines at once as long as nobody changes it.
 type Profile struct {
 	// Alphabet is the character set behind data_coding 0, and of replace_sm, which has no data_coding. nil is
-	// coding.GSM7.
+	// coding.GSM7. coding.Packed{} is the GSM alphabet with eight septets in seven octets, which some message centers want;
+	// its Header is filled in.
 	Alphabet coding.Charset
 
 	// GSMDataCoding tells that data_coding is a GSM data coding scheme (3GPP TS 23.038), as in SMPP v3.3, rather than
@@ -63,7 +64,7 @@ func (p Profile) Text(b pdu.Body) string {
 // Decode returns the text of user data, as [Profile.Text] does.
 func (p Profile) Decode(d Data) string {
 	cs, _ := p.charset(d.DataCoding, d.Header)
-	return coding.Decode(cs, d.Octets)
+	return coding.Decode(behind(cs, len(d.Raw)-len(d.Octets)), d.Octets)
 }
 
 // A Message is a short message as its recipient sees it.
@@ -150,10 +151,11 @@ func (p Profile) join(parts []Data) string {
 			}
 			octets = append(octets, parts[j].Octets...)
 		}
-		if cs == coding.UTF16 && len(octets)%2 != 0 {
-			// An octet is lost or too many: one part is garbled at its end, the others need not be.
+		if _, packed, _ := gsm(cs); packed || cs == coding.UTF16 && len(octets)%2 != 0 {
+			// Packed text has fill bits in each part. In UTF-16, an octet is lost or too many: one part is garbled at its
+			// end, the others need not be.
 			for _, d := range parts[i:j] {
-				text = cs.AppendDecode(text, d.Octets)
+				text = append(text, p.Decode(d)...)
 			}
 		} else {
 			text = cs.AppendDecode(text, octets)
@@ -181,10 +183,11 @@ func (p Profile) zone() *time.Location {
 // charset returns the character set of user data with the national tables of its header, and whether it is known.
 func (p Profile) charset(dc pdu.DataCoding, h UDH) (coding.Charset, bool) {
 	cs, ok := p.announced(dc)
+	cs = behind(cs, h.Len())
 	if len(h) == 0 {
 		return cs, ok
 	}
-	g, isGSM := cs.(coding.GSM)
+	g, _, isGSM := gsm(cs)
 	if !isGSM {
 		return cs, ok // tables mean nothing to other character sets
 	}
@@ -195,7 +198,7 @@ func (p Profile) charset(dc pdu.DataCoding, h UDH) (coding.Charset, bool) {
 	if l, ok := h.SingleShift(); ok {
 		single = l
 	}
-	return coding.National(locking, single), ok
+	return behind(likePacked(cs, coding.National(locking, single)), h.Len()), ok
 }
 
 // announced returns the character set of a data_coding value.
@@ -210,8 +213,8 @@ func (p Profile) announced(dc pdu.DataCoding) (coding.Charset, bool) {
 	case d.Compressed:
 		return coding.Binary, false
 	case d.Charset == coding.GSM7:
-		if g, ok := p.alphabet().(coding.GSM); ok {
-			return g, true
+		if _, _, ok := gsm(p.alphabet()); ok {
+			return p.alphabet(), true
 		}
 		return coding.GSM7, true
 	default:
@@ -224,7 +227,7 @@ func (p Profile) announced(dc pdu.DataCoding) (coding.Charset, bool) {
 func (p Profile) dataCoding(cs coding.Charset, class *coding.MessageClass, h UDH) (pdu.DataCoding, bool) {
 	announces := func(dc pdu.DataCoding) bool {
 		back, ok := p.charset(dc, h)
-		return ok && same(back, cs)
+		return ok && same(behind(back, 0), behind(cs, 0))
 	}
 	if class != nil {
 		g := coding.GSMDataCoding{Charset: cs, HasClass: true, Class: *class}
