@@ -434,7 +434,7 @@ func (p Profile) plan(text string, dc pdu.DataCoding, o settings) (*layout, erro
 				Rule: "a value with a known character set; ComposeBinary sends octets with any"}
 		}
 		if o.Transliterate {
-			text = transliterate(cs, text)
+			text = coding.Transliterate(cs, text)
 		}
 		return p.lay(&layout{text: text, cs: cs, dc: dc, header: o.Header}, o)
 	}
@@ -471,7 +471,7 @@ func (p Profile) choose(text string, charsets []coding.Charset, o settings, simi
 	try := func(cs coding.Charset) error {
 		text := text
 		if similar {
-			text = transliterate(cs, text)
+			text = coding.Transliterate(cs, text)
 		}
 		l, err := p.try(cs, text, o)
 		if err == nil && (best == nil || l.parts < best.parts || l.parts == best.parts && l.bits() < best.bits()) {

@@ -52,8 +52,6 @@ func fits(cs coding.Charset, text string, header int) bool {
 		return false
 	}
 	switch cs := cs.(type) {
-	case nil:
-		return fits(coding.GSM7, text, header)
 	case coding.GSM:
 		n, ok := coding.Len(cs, text)
 		return ok && 8*header+(7-8*header%7)%7+7*n <= 8*140
@@ -67,6 +65,9 @@ func fits(cs coding.Charset, text string, header int) bool {
 
 // parts returns the least number of parts of text in one character set.
 func (m *optimum) parts(cs coding.Charset, text string) int {
+	if cs == nil {
+		cs = coding.GSM7
+	}
 	if !coding.Encodable(cs, text) {
 		return noWay
 	}
@@ -122,11 +123,28 @@ func (m *optimum) parts(cs coding.Charset, text string) int {
 			start = end
 		}
 	}
+	units := make([]int, len(at)) // that the text up to there takes, if it is not packed
+	for i := 1; i < len(at); i++ {
+		n, _ := coding.Len(cs, text[at[i-1]:at[i]])
+		units[i] = units[i-1] + n
+	}
+	_, isGSM := cs.(coding.GSM)
+	_, packed := cs.(coding.Packed)
+	between := func(j, i int) bool {
+		switch n := units[i] - units[j]; {
+		case packed:
+			return fits(cs, text[at[j]:at[i]], header)
+		case isGSM:
+			return 7*n <= (8*140-8*header)/7*7
+		default:
+			return n <= 140-header
+		}
+	}
 	best := make([]int, len(at)) // of the text up to there
 	for i := 1; i < len(at); i++ {
 		best[i] = noWay
-		for j := i - 1; allowed[i] && j >= 0 && (i-j < 10 || fits(cs, text[at[j]:at[i]], header)); j-- {
-			if best[j] < noWay && fits(cs, text[at[j]:at[i]], header) {
+		for j := i - 1; allowed[i] && j >= 0 && (i-j < 10 || between(j, i)); j-- {
+			if best[j] < noWay && between(j, i) {
 				best[i] = min(best[i], best[j]+1)
 			}
 		}

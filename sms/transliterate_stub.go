@@ -1,5 +1,0 @@
-package sms
-
-import "github.com/godwit-sms/smpp/coding"
-
-func transliterate(cs coding.Charset, text string) string { return text }
