@@ -245,6 +245,9 @@ func (f *serveFlags) settings() (cfg center.Config, listen []string, profile, le
 	if len(cfg.Accounts) == 0 {
 		cfg.Accounts = []account.Account{account.Default()}
 	}
+	if _, err := account.NewBook(cfg.Accounts...); err != nil {
+		return fail(err)
+	}
 	profile = f.simulate
 	if !f.simSet && file.Simulate != "" {
 		profile = file.Simulate
