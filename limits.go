@@ -126,7 +126,6 @@ const (
 	maxPenalties = 8 << 10     // addresses with failures that are remembered
 	partCredit   = 255         // parts of one message
 	minStanding  = time.Second // so that a flood is read a lot at a time
-	maxStanding  = 10 * time.Second
 )
 
 func (l *Limits) idle() Rate {

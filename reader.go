@@ -125,7 +125,7 @@ func (src *source) pace() bool {
 	}
 	wait := src.idled.take(time.Since(s.timers.opened), n)
 	if wait > 0 {
-		src.hold = min(max(wait, minStanding), maxStanding)
+		src.hold = max(wait, minStanding)
 		s.server.stats.stood.Add(1)
 	}
 	return true
