@@ -28,9 +28,9 @@ func (c from) RemoteAddr() net.Addr { return c.addr }
 
 func tcp(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 40000} }
 
-// connect connects a raw ESME from an address. The session is nil if it was
+// dialFrom connects a raw ESME from an address. The session is nil if it was
 // refused at once.
-func connect(t *testing.T, srv *smpp.Server, addr net.Addr) (*raw, *smpp.Session) {
+func dialFrom(t *testing.T, srv *smpp.Server, addr net.Addr) (*raw, *smpp.Session) {
 	t.Helper()
 	near, far := smpptest.Pipe()
 	s := srv.ServeConn(from{far, addr})
@@ -93,7 +93,7 @@ func TestConnectionLimits(t *testing.T) {
 				if p.addr == "" {
 					addr = from{}.addr
 				}
-				r, s := connect(t, srv, addr)
+				r, s := dialFrom(t, srv, addr)
 				if (s == nil) != (p.want == "refused") {
 					t.Fatalf("peer %d: session %v", i, s)
 				}
@@ -133,7 +133,7 @@ func TestConnectionLimits(t *testing.T) {
 			if st := srv.Stats(); st.Connections != 0 || st.Bound != 0 {
 				t.Errorf("with nobody left: %+v", st)
 			}
-			r, s := connect(t, srv, tcp("192.0.2.1"))
+			r, s := dialFrom(t, srv, tcp("192.0.2.1"))
 			if s == nil {
 				t.Fatal("refused though nobody is left")
 			}
@@ -169,18 +169,18 @@ func TestBindLimits(t *testing.T) {
 				Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) { a := test.account; return &a, nil }}
 			var holders []*raw
 			for _, b := range test.first {
-				r, _ := connect(t, srv, nil)
+				r, _ := dialFrom(t, srv, nil)
 				if st := r.status(b); st != pdu.StatusOK {
 					t.Fatal(st)
 				}
 				holders = append(holders, r)
 			}
-			r, _ := connect(t, srv, nil)
+			r, _ := dialFrom(t, srv, nil)
 			if st := r.status(test.refused); st != test.want {
 				t.Errorf("refused with %v, not %v", st, test.want)
 			}
 			if test.taken != nil {
-				other, _ := connect(t, srv, nil)
+				other, _ := dialFrom(t, srv, nil)
 				if st := other.status(test.taken); st != pdu.StatusOK {
 					t.Errorf("%v", st)
 				}
@@ -206,7 +206,7 @@ func TestBindLimitRace(t *testing.T) {
 		var ok atomic.Int32
 		var wg sync.WaitGroup
 		for range all {
-			r, _ := connect(t, srv, nil)
+			r, _ := dialFrom(t, srv, nil)
 			wg.Go(func() {
 				if r.status(trx("a", "")) == pdu.StatusOK {
 					ok.Add(1)
@@ -271,7 +271,7 @@ func TestRateLimits(t *testing.T) {
 				Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) { a := test.account; return &a, nil }}
 			var peers []*raw
 			for range 2 {
-				r, _ := connect(t, srv, nil)
+				r, _ := dialFrom(t, srv, nil)
 				peers = append(peers, r.bound())
 			}
 			refused := 0
@@ -306,7 +306,7 @@ func TestRateLimits(t *testing.T) {
 		}}
 		taken := 0
 		for range 4 {
-			r, s := connect(t, srv, nil)
+			r, s := dialFrom(t, srv, nil)
 			r.bound()
 			for range 5 {
 				r.send(pdu.Header{Sequence: 9}, message)
@@ -434,7 +434,7 @@ func TestBindDelay(t *testing.T) {
 			srv := &smpp.Server{Logger: quiet, Authenticate: onlySecret(smpp.Account{}), Limits: test.limits}
 			for i, try := range test.tries {
 				time.Sleep(try.wait)
-				r, _ := connect(t, srv, tcp(try.addr))
+				r, _ := dialFrom(t, srv, tcp(try.addr))
 				start := time.Now()
 				st := r.status(trx("a", try.password))
 				if took := time.Since(start); took != try.took || (st == pdu.StatusOK) != (try.password == "secret") {
@@ -450,14 +450,14 @@ func TestBindDelay(t *testing.T) {
 			return nil, pdu.StatusInvalidPassword
 		}}
 		for range 3 {
-			r, _ := connect(t, srv, tcp("192.0.2.1"))
+			r, _ := dialFrom(t, srv, tcp("192.0.2.1"))
 			r.status(trx("a", "guess"))
 		}
 		before := runtime.NumGoroutine()
 		var waiting []*raw
 		var sessions []*smpp.Session
 		for range 200 {
-			r, s := connect(t, srv, tcp("192.0.2.1"))
+			r, s := dialFrom(t, srv, tcp("192.0.2.1"))
 			r.send(pdu.Header{Sequence: 1}, trx("a", "guess"))
 			waiting, sessions = append(waiting, r), append(sessions, s)
 		}
@@ -481,7 +481,7 @@ func TestBindDelay(t *testing.T) {
 		srv := &smpp.Server{Logger: quiet, Limits: smpp.Limits{BindAttempts: -1},
 			Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) { return nil, errors.New("no database") }}
 		for range 10 {
-			r, _ := connect(t, srv, tcp("192.0.2.1"))
+			r, _ := dialFrom(t, srv, tcp("192.0.2.1"))
 			start := time.Now()
 			if st := r.status(trx("a", "")); st != pdu.StatusSystemError || time.Since(start) != 0 {
 				t.Errorf("%v after %v", st, time.Since(start))
@@ -501,7 +501,7 @@ func TestAuthenticateTimeout(t *testing.T) {
 			}
 			return nil, nil
 		}}
-		r, _ := connect(t, srv, nil)
+		r, _ := dialFrom(t, srv, nil)
 		start := time.Now()
 		if st := r.status(trx("slow", "")); st != pdu.StatusSystemError || time.Since(start) != 5*time.Second {
 			t.Errorf("%v after %v", st, time.Since(start))
@@ -509,7 +509,7 @@ func TestAuthenticateTimeout(t *testing.T) {
 		if st := r.status(trx("quick", "")); st != pdu.StatusOK {
 			t.Error(st)
 		}
-		gone, s := connect(t, srv, nil)
+		gone, s := dialFrom(t, srv, nil)
 		gone.send(pdu.Header{Sequence: 1}, trx("slow", ""))
 		synctest.Wait()
 		start = time.Now()
@@ -526,7 +526,7 @@ func TestAuthenticateTimeout(t *testing.T) {
 			<-release
 			return nil, nil
 		}}
-		r, s := connect(t, srv, nil)
+		r, s := dialFrom(t, srv, nil)
 		if st := r.status(trx("a", "")); st != pdu.StatusSystemError {
 			t.Error(st)
 		}
@@ -553,7 +553,7 @@ func TestServerPanics(t *testing.T) {
 			},
 			Bound: func(*smpp.Session) { panic("bound") },
 		}
-		r, _ := connect(t, srv, nil)
+		r, _ := dialFrom(t, srv, nil)
 		for _, id := range []string{"panic", "exit"} {
 			if st := r.status(trx(id, "")); st != pdu.StatusSystemError {
 				t.Errorf("%s: %v", id, st)
@@ -570,13 +570,13 @@ func TestServerPanics(t *testing.T) {
 func TestUnboundBounds(t *testing.T) {
 	bubble(t, "a long PDU", func(t *testing.T) {
 		srv := &smpp.Server{Logger: quiet, Handler: byAddress}
-		r, s := connect(t, srv, nil)
+		r, s := dialFrom(t, srv, nil)
 		go func() { _, _ = r.Write(submitOf(t, 4097)) }()
 		r.want(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength, Sequence: 1})
 		r.wantEnd()
 		_ = r.Close()
 		<-s.Done()
-		r, _ = connect(t, srv, nil)
+		r, _ = dialFrom(t, srv, nil)
 		r.write(submitOf(t, 4096))
 		r.want(pdu.Header{Command: pdu.IDSubmitSMResp, Status: pdu.StatusInvalidBindStatus, Sequence: 1})
 		r.bound()
@@ -586,7 +586,7 @@ func TestUnboundBounds(t *testing.T) {
 	for _, bind := range []bool{false, true} {
 		bubble(t, fmt.Sprintf("a flood, bound %v", bind), func(t *testing.T) {
 			srv := &smpp.Server{Logger: quiet, Handler: byAddress, SessionInit: -1, EnquireLink: -1, Limits: smpp.Limits{Idle: smpp.Rate{PerSecond: 10, Burst: 100}}}
-			r, _ := connect(t, srv, nil)
+			r, _ := dialFrom(t, srv, nil)
 			if bind {
 				r.bound()
 			}
