@@ -237,7 +237,9 @@ func TestRateLimits(t *testing.T) {
 	mux := smpp.NewMux()
 	smpp.Handle(mux, func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return nil, nil })
 	smpp.Handle(mux, func(context.Context, *pdu.SubmitMulti) (*pdu.SubmitMultiResp, error) { return nil, nil })
-	smpp.Handle(mux, func(context.Context, *pdu.QuerySM) (*pdu.QuerySMResp, error) { return &pdu.QuerySMResp{State: pdu.StateEnroute}, nil })
+	smpp.Handle(mux, func(context.Context, *pdu.QuerySM) (*pdu.QuerySMResp, error) {
+		return &pdu.QuerySMResp{State: pdu.StateEnroute}, nil
+	})
 	type step struct {
 		wait    time.Duration
 		session int
@@ -325,6 +327,9 @@ func TestRateLimits(t *testing.T) {
 
 // A limit costs no memory per request.
 func TestRateAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	perRequest := func(a smpp.Account) float64 {
 		srv := smpptest.NewUnstartedServer(nil)
 		srv.Handler = smpp.Inline(byAddress)
