@@ -41,6 +41,9 @@ type Profile struct {
 
 	// StatWords gives states to words in the stat field of receipts beyond the usual ones. The keys are in upper case.
 	StatWords map[string]pdu.MessageState
+
+	// ReceiptTemplate is the layout of the text of receipts that WriteReceipt writes. nil is the standard one.
+	ReceiptTemplate *ReceiptTemplate
 }
 
 // Text returns the text of a submit_sm, deliver_sm, data_sm, submit_multi, replace_sm or broadcast_sm with the zero

@@ -12,6 +12,10 @@ import (
 // A Receipt tells what became of a message: a delivery receipt, or an intermediate notification on its way. All but
 // Raw may be missing. SMPP v3.4, appendix B; v5.0, 4.3.5.
 type Receipt struct {
+	// Source and Dest are the addresses of the message: its sender, which gets the receipt, and its recipient. They are
+	// those of the PDU swapped, alias it, and are zero for a text alone. WriteReceipt takes those of the message.
+	Source, Dest pdu.Address
+
 	// ID is the message id of the submission, as the receipt writes it; see MessageIDRule. Empty if it has none.
 	ID string
 
@@ -67,17 +71,18 @@ func ParseReceipt(text string, zone *time.Location) (r *Receipt, ok bool) {
 // before you use it.
 func (p Profile) ReadReceipt(b pdu.Body) (r *Receipt, ok bool) {
 	var options tlv.List
+	var source, dest pdu.Address
 	switch m := b.(type) {
 	case *pdu.DeliverSM:
 		if m == nil {
 			return nil, false
 		}
-		options = m.TLVs
+		options, source, dest = m.TLVs, m.Source, m.Dest
 	case *pdu.DataSM:
 		if m == nil {
 			return nil, false
 		}
-		options = m.TLVs
+		options, source, dest = m.TLVs, m.Source, m.Dest
 	default:
 		return nil, false
 	}
@@ -99,6 +104,7 @@ func (p Profile) ReadReceipt(b pdu.Body) (r *Receipt, ok bool) {
 	if !is && !complete {
 		return nil, false
 	}
+	r.Source, r.Dest = dest, source
 	if hasID && id != "" {
 		r.ID = strings.Clone(id)
 	}
@@ -151,8 +157,9 @@ func (p Profile) receiptText(d Data) (r *Receipt, complete bool) {
 		if other != nil {
 			t := coding.Decode(other, d.Octets)
 			o := new(Receipt)
-			if again := (receiptParser{r: o, zone: p.Zone, words: p.StatWords}); again.parse(t) {
-				r, text, complete = o, t, true
+			again := receiptParser{r: o, zone: p.Zone, words: p.StatWords}
+			if full := again.parse(t); full || o.ID != "" && r.ID == "" {
+				r, text, complete = o, t, full
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 const excerpt = 20
 
 // String returns the text of the receipt in the standard layout, as well as it can be written.
-func (r *Receipt) String() string { return string(r.append(nil)) }
+func (r *Receipt) String() string { return string(standardReceipt.append(nil, r)) }
 
 // AppendText appends the text of the receipt in the standard layout to b:
 //
@@ -28,10 +28,7 @@ func (r *Receipt) String() string { return string(r.append(nil)) }
 // The error is an [*Error]: ID or the state is missing, or a field has white space or a label in it, so that it could not be
 // read back. Then b is returned as it was.
 func (r *Receipt) AppendText(b []byte) ([]byte, error) {
-	if err := r.check(); err != nil {
-		return b, err
-	}
-	return r.append(b), nil
+	return standardReceipt.Append(b, r)
 }
 
 func (r *Receipt) check() error {
@@ -71,36 +68,6 @@ func (r *Receipt) checkDates() error {
 		}
 	}
 	return nil
-}
-
-func (r *Receipt) append(b []byte) []byte {
-	state, _ := r.state()
-	b = append(append(b, "id:"...), r.ID...)
-	b = appendCount(append(b, " sub:"...), r.Submitted, 1)
-	delivered := 0
-	if state == pdu.StateDelivered {
-		delivered = 1
-	}
-	b = appendCount(append(b, " dlvrd:"...), r.Delivered, delivered)
-	b = appendDate(append(b, " submit date:"...), r.SubmitDate)
-	b = appendDate(append(b, " done date:"...), r.DoneDate)
-	b = append(append(b, " stat:"...), r.stat()...)
-	b = append(append(b, " err:"...), r.err()...)
-	return append(append(b, " text:"...), firstChars(r.Text, excerpt)...)
-}
-
-func appendCount(b []byte, n *int, otherwise int) []byte {
-	if n != nil {
-		otherwise = *n
-	}
-	return fmt.Appendf(b, "%03d", otherwise)
-}
-
-func appendDate(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return append(b, "0000000000"...)
-	}
-	return t.AppendFormat(b, "0601021504")
 }
 
 // state returns the state by HasState or by the word.
@@ -148,7 +115,8 @@ func firstChars(s string, n int) string {
 // receipt or, if r.Intermediate, a notification, and it has both the text and the TLVs receipted_message_id, message_state
 // and network_error_code. user_message_reference is repeated if m has one. m may be a submit_sm that was made up of a data_sm or
 // of one destination of a submit_multi. r needs an ID and a state; its dates are written in the Zone of the
-// Profile, and without HasText it repeats the text of m, if it is text.
+// Profile, and without HasText it repeats the text of m, if it is text. Its text is in the layout of ReceiptTemplate of the
+// Profile.
 //
 // The receipt is in the Alphabet of the Profile, data_coding 0, whatever the coding of m. Characters of the message
 // that this alphabet does not have become question marks. If the ID, Stat or Err cannot be written in it, the receipt is
@@ -177,6 +145,7 @@ func (p Profile) WriteReceipt(m *pdu.SubmitSM, r Receipt) (*pdu.DeliverSM, error
 	if original, _ := p.Read(m); !r.HasText && original.Known && original.Charset != coding.Binary {
 		r.Text = original.Text
 	}
+	r.Source, r.Dest = m.Source, m.Dest
 	d := &pdu.DeliverSM{
 		ServiceType: m.ServiceType,
 		Source:      m.Dest,
@@ -211,7 +180,11 @@ func (p Profile) WriteReceipt(m *pdu.SubmitSM, r Receipt) (*pdu.DeliverSM, error
 
 // encodeReceipt sets data_coding and returns the text of the receipt in it.
 func (p Profile) encodeReceipt(d *pdu.DeliverSM, r Receipt) ([]byte, error) {
-	text := firstChars(r.Text, excerpt)
+	t := p.ReceiptTemplate
+	if t == nil {
+		t = standardReceipt
+	}
+	text := firstChars(r.Text, t.excerpt())
 	var last error
 	for _, cs := range []coding.Charset{p.alphabet(), coding.ASCII, coding.Latin1, coding.UTF16} {
 		dc, ok := p.dataCoding(cs, nil, nil)
@@ -227,7 +200,7 @@ func (p Profile) encodeReceipt(d *pdu.DeliverSM, r Receipt) ([]byte, error) {
 			}
 		}
 		r.Text = b.String()
-		octets, err := coding.Encode(cs, string(r.append(nil)))
+		octets, err := coding.Encode(cs, string(t.append(nil, &r)))
 		if err == nil {
 			d.DataCoding = dc
 			return octets, nil
