@@ -80,6 +80,10 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("%v %d: outcome unknown: %v", e.Command, e.Sequence, e.Err)
 }
 
+// NeverSent reports whether not an octet of the request left, so that the peer
+// does not know of it.
+func (e *RequestError) NeverSent() bool { return !e.Sent }
+
 // Unwrap returns Err.
 func (e *RequestError) Unwrap() error { return e.Err }
 

@@ -11,6 +11,13 @@ func (s *Session) Submit(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMRes
 	return Do(ctx, s, m)
 }
 
+// SubmitFunc hands a message to the message center without waiting for the
+// response, which done is called with; see Go, of which it is the form that sms.Send
+// looks for.
+func (s *Session) SubmitFunc(ctx context.Context, m *pdu.SubmitSM, done func(*pdu.SubmitSMResp, error)) error {
+	return Go(ctx, s, m, done)
+}
+
 // SubmitMulti hands a message for several destinations to the message center;
 // see Do. Destinations that were refused are in the response.
 func (s *Session) SubmitMulti(ctx context.Context, m *pdu.SubmitMulti) (*pdu.SubmitMultiResp, error) {

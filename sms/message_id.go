@@ -3,6 +3,7 @@ package sms
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -46,8 +47,9 @@ func (r MessageIDRule) Match(response, receipt string) bool {
 }
 
 // ResponseKey returns the key of an id from a response: it equals the [MessageIDRule.ReceiptKey] of the receipts of that
-// message. Keys are for looking up only; keep the ids as they are to show them. An id that is no number where the rule
-// calls for one is its own key.
+// message. Keys are for looking up only; keep the ids as they are to show them. Where the rule calls for a decimal number, one
+// with hexadecimal letters is taken for hexadecimal, since it can be nothing else; an id that is no number at all is its
+// own key.
 func (r MessageIDRule) ResponseKey(id string) string {
 	switch r {
 	case MessageIDHexToDecimal:
@@ -92,10 +94,16 @@ func number(id string, base int) string {
 		return id
 	}
 	for i := range len(id) {
-		c := id[i]
-		if (c < '0' || c > '9') && (base == 10 || (c|0x20) < 'a' || (c|0x20) > 'f') {
+		switch c := id[i]; {
+		case '0' <= c && c <= '9':
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			base = 16
+		default:
 			return id
 		}
+	}
+	if n, err := strconv.ParseUint(id, base, 64); err == nil {
+		return strconv.FormatUint(n, 10)
 	}
 	n, ok := new(big.Int).SetString(id, base)
 	if !ok {
