@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/godwit-sms/smpp/pdu"
 )
@@ -99,6 +100,9 @@ func ParseReceiptTemplate(s string) (*ReceiptTemplate, error) {
 	const most = 1024
 	if len(s) > most {
 		return nil, &Error{Field: "receipt template", Value: fmt.Sprintf("of %d octets", len(s)), Rule: fmt.Sprintf("%d octets at most", most)}
+	}
+	if !utf8.ValidString(s) {
+		return nil, &Error{Field: "receipt template", Value: quote(s), Rule: "UTF-8"}
 	}
 	t := &ReceiptTemplate{source: s}
 	var before strings.Builder
