@@ -369,10 +369,11 @@ func (c *Correlator) applyToMessage(ctx context.Context, now time.Time, key stri
 	d, err := c.updateMessage(ctx, now, key, 0, func(m *messageRecord) {
 		changed = part <= len(m.parts) && m.apply(part, r)
 	})
-	if d != nil {
-		d.Part, d.Changed = part, changed
+	if err != nil || d == nil || part > len(d.Parts) {
+		return nil, err
 	}
-	return d, err
+	d.Part, d.Changed = part, changed
+	return d, nil
 }
 
 // updateMessage changes the record of a message in parts. Without a total, and without a record, it does nothing.

@@ -97,10 +97,8 @@ func (r *idRecord) matching(e *idEntry) []*Receipt {
 
 // hold keeps a receipt and returns those that give way to it.
 func (r *idRecord) hold(h *Receipt) (tooMany []*Receipt) {
-	for _, old := range r.held {
-		if old.ID == h.ID && old.Raw == h.Raw && old.State == h.State && old.HasState == h.HasState && old.Intermediate == h.Intermediate {
-			return nil // repeated
-		}
+	if n := len(r.held); n > 0 && alike(r.held[n-1], h) {
+		return nil // repeated
 	}
 	if len(r.held) == mostHeld {
 		tooMany = slices.Clone(r.held[:1])
@@ -114,9 +112,15 @@ func (r *idRecord) hold(h *Receipt) (tooMany []*Receipt) {
 func (r *idRecord) drop(list []*Receipt) {
 	r.held = slices.DeleteFunc(r.held, func(h *Receipt) bool {
 		return slices.ContainsFunc(list, func(d *Receipt) bool {
-			return d == h || d.ID == h.ID && d.Raw == h.Raw && d.State == h.State && d.Intermediate == h.Intermediate
+			return alike(d, h)
 		})
 	})
+}
+
+// alike reports whether one receipt is a repetition of the other.
+func alike(a, b *Receipt) bool {
+	return a.ID == b.ID && a.Raw == b.Raw && a.Stat == b.Stat && a.State == b.State && a.HasState == b.HasState && a.Intermediate == b.Intermediate &&
+		a.DoneDate.Equal(b.DoneDate)
 }
 
 func (r *idRecord) encode(key string) []byte {
