@@ -331,7 +331,9 @@ func TestReceiptData(t *testing.T) {
 			p := sms.Profile{StatWords: map[string]pdu.MessageState{"NOROUTE": pdu.StateUndeliverable}}
 			equal(t, read(t, p, receipt(4, "id:1 stat:NoRoute")).Final(), true)
 		},
-		"stat_words: pitfall": func(t *testing.T, _ json.RawMessage) { equal(t, must(t, "id:1 stat:DELIVRD").State, pdu.MessageState(2)) },
+		"stat_words: pitfall": func(t *testing.T, _ json.RawMessage) {
+			equal(t, must(t, "id:1 stat:DELIVRD").State, pdu.MessageState(2))
+		},
 
 		"dates: 10":    dates("2403011230"),
 		"dates: 12":    dates("240301123059"),
