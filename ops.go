@@ -81,6 +81,13 @@ func (c *Client) Submit(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp
 	return Do(ctx, c, m)
 }
 
+// SubmitFunc hands a message to a message center without waiting for the
+// response, which done is called with; see [Client.Go], of which it is the form that
+// sms.Send looks for.
+func (c *Client) SubmitFunc(ctx context.Context, m *pdu.SubmitSM, done func(*pdu.SubmitSMResp, error)) error {
+	return c.send(ctx, m, callback[*pdu.SubmitSMResp](done), async)
+}
+
 // SubmitMulti hands a message for several destinations to the message center;
 // see Do. Destinations that were refused are in the response.
 func (c *Client) SubmitMulti(ctx context.Context, m *pdu.SubmitMulti) (*pdu.SubmitMultiResp, error) {

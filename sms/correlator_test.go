@@ -195,7 +195,7 @@ func TestCorrelator(t *testing.T) {
 		for _, store := range []struct {
 			name string
 			sms.CorrelatorStore
-		}{{"memory", nil}, {"store", new(mapStore)}} {
+		}{{"memory", nil}, {"store", new(correlatorStore)}} {
 			t.Run(c.name+"/"+store.name, func(t *testing.T) {
 				w := watch(&watched{Correlator: sms.Correlator{Rule: c.rule, Store: store.CorrelatorStore}})
 				run(t, w, c.steps...)
@@ -308,23 +308,23 @@ func TestCorrelatorMemory(t *testing.T) {
 	}
 }
 
-// mapStore is a CorrelatorStore as one in a database would be: it tries again when another was faster, leaves what is
+// correlatorStore is a CorrelatorStore as one in a database would be: it tries again when another was faster, leaves what is
 // expired to Expire, and keeps no value of the caller's.
-type mapStore struct {
+type correlatorStore struct {
 	mu      sync.Mutex
-	records map[string]mapRecord
+	records map[string]correlatorEntry
 	updates int
 	fail    func(update int) bool
 }
 
-type mapRecord struct {
+type correlatorEntry struct {
 	value   string
 	expires time.Time
 }
 
 var errStore = errors.New("no connection to the store")
 
-func (s *mapStore) Update(_ context.Context, _ time.Time, key string, fn func([]byte) ([]byte, time.Time)) ([]sms.CorrelatorRecord, error) {
+func (s *correlatorStore) Update(_ context.Context, _ time.Time, key string, fn func([]byte) ([]byte, time.Time)) ([]sms.CorrelatorRecord, error) {
 	for try := 0; ; try++ {
 		s.mu.Lock()
 		old, ok := s.records[key]
@@ -348,19 +348,19 @@ func (s *mapStore) Update(_ context.Context, _ time.Time, key string, fn func([]
 			expires = old.expires
 		}
 		if s.records == nil {
-			s.records = make(map[string]mapRecord)
+			s.records = make(map[string]correlatorEntry)
 		}
 		if next == nil {
 			delete(s.records, key)
 		} else {
-			s.records[key] = mapRecord{string(next), expires}
+			s.records[key] = correlatorEntry{string(next), expires}
 		}
 		s.mu.Unlock()
 		return nil, nil
 	}
 }
 
-func (s *mapStore) Expire(_ context.Context, now time.Time) (gone []sms.CorrelatorRecord, err error) {
+func (s *correlatorStore) Expire(_ context.Context, now time.Time) (gone []sms.CorrelatorRecord, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(s.records)) {
@@ -378,7 +378,7 @@ func TestCorrelatorConcurrent(t *testing.T) {
 		name  string
 		nodes int
 		store sms.CorrelatorStore
-	}{{"memory", 1, nil}, {"cluster", 3, new(mapStore)}} {
+	}{{"memory", 1, nil}, {"cluster", 3, new(correlatorStore)}} {
 		t.Run(c.name, func(t *testing.T) {
 			const messages, parts = 200, 3
 			var delivered [messages]atomic.Int32
@@ -432,7 +432,7 @@ func TestCorrelatorConcurrent(t *testing.T) {
 // Whichever operation of the store fails, repeating the call brings all in order.
 func TestCorrelatorStoreFails(t *testing.T) {
 	for fail := 1; ; fail++ {
-		store := new(mapStore)
+		store := new(correlatorStore)
 		failed := false
 		store.fail = func(n int) bool {
 			if n == fail {
@@ -479,7 +479,7 @@ func TestCorrelatorStoreFails(t *testing.T) {
 }
 
 func TestCorrelatorDamagedStore(t *testing.T) {
-	store := &mapStore{records: map[string]mapRecord{"i:x": {"garbage", noon}, "m:a": {"\x01\x05", noon}}}
+	store := &correlatorStore{records: map[string]correlatorEntry{"i:x": {"garbage", noon}, "m:a": {"\x01\x05", noon}}}
 	c := sms.Correlator{Store: store}
 	_, err := c.Receipt(t.Context(), noon, receiptFor("x", "DELIVRD"))
 	wantError(t, err, "record of the correlator", "i:x")
@@ -579,7 +579,7 @@ func TestCorrelatorModel(t *testing.T) {
 }
 
 func FuzzCorrelatorRecord(f *testing.F) {
-	store := new(mapStore)
+	store := new(correlatorStore)
 	c := sms.Correlator{Store: store}
 	for i := range 3 {
 		_ = c.Track(context.Background(), noon, sms.TrackedPart{Key: "key", Part: i + 1, Total: 3, ID: fmt.Sprint(i)})
@@ -590,8 +590,8 @@ func FuzzCorrelatorRecord(f *testing.F) {
 		f.Add([]byte(r.value))
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
-		records := map[string]mapRecord{"i:x": {string(record), noon}, "m:key": {string(record), noon}}
-		c := sms.Correlator{Store: &mapStore{records: records}}
+		records := map[string]correlatorEntry{"i:x": {string(record), noon}, "m:key": {string(record), noon}}
+		c := sms.Correlator{Store: &correlatorStore{records: records}}
 		if d, err := c.Receipt(t.Context(), noon, receiptFor("x", "DELIVRD")); err != nil {
 			wantError(t, err, "record")
 		} else if d != nil && (len(d.Parts) == 0 || d.Part < 1 || d.Part > len(d.Parts)) {
