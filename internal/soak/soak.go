@@ -1,0 +1,378 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/smpptest"
+)
+
+// A config says how to soak.
+type config struct {
+	duration time.Duration
+	sessions int    // of clients
+	rate     int    // requests a second, of both sides together
+	seed     uint64 // of the faults
+}
+
+// A run is one soak.
+type run struct {
+	config
+	ledger  *ledger
+	faults  *smpptest.Faults
+	tokens  chan struct{}
+	address string
+	active  atomic.Int64 // handlers that answer later, and senders of the message center
+
+	bound, dialsFailed, restarts, kills atomic.Int64
+	ends                                ends
+
+	mu     sync.Mutex
+	failed []string
+}
+
+// ends counts why sessions ended.
+type ends struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (e *ends) add(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.counts == nil {
+		e.counts = map[string]int{}
+	}
+	e.counts[reason(err)]++
+}
+
+func (r *run) fail(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = append(r.failed, fmt.Sprintf(format, args...))
+}
+
+// Timers short enough for all of them to strike in a minute.
+const (
+	responseTimeout = 3 * time.Second
+	enquireLink     = 2 * time.Second
+	patience        = 60 * time.Second // for the end
+)
+
+// rates are what befalls one direction: about one session in two dies of them
+// in a minute, at the default rate.
+func rates() smpptest.Rates {
+	return smpptest.Rates{
+		Drop: 0.002, Duplicate: 0.005, Overtake: 0.005, Trickle: 0.005, Malform: 0.003,
+		Garble: 0.0002, Truncate: 0.0002, Stall: 0.0002,
+		Refuse: 0.001, Burst: 5, RefuseBind: 0.03,
+		Latency: smpptest.Exponential(2 * time.Millisecond),
+	}
+}
+
+// soak runs traffic with faults for a while and judges what came of it.
+func soak(c config) *report {
+	rep := &report{Duration: c.duration, Sessions: c.sessions, Rate: c.rate, Seed: c.seed, GoVersion: runtime.Version(), CPUs: runtime.GOMAXPROCS(0)}
+	rep.GoroutinesBefore, rep.HeapBefore = runtime.NumGoroutine(), heap()
+	r := &run{config: c, ledger: new(ledger), tokens: make(chan struct{}, max(c.rate/10, 1))}
+	r.faults = &smpptest.Faults{Seed: c.seed, Sent: rates(), Received: rates(), Observe: r.observe}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		r.traffic(rep)
+	}()
+	if !within(finished, c.duration+patience) {
+		rep.Wrong = append(rep.Wrong, "it does not come to its end; the goroutines:\n"+goroutines())
+		return rep
+	}
+	rep.Tallies, rep.Wrong = r.ledger.judge()
+	rep.Wrong = append(rep.Wrong, r.failed...)
+	rep.Requests = int(r.ledger.n)
+	rep.Faults = r.faults.Counts()
+	rep.Bound, rep.DialsFailed, rep.Restarts, rep.Kills = r.bound.Load(), r.dialsFailed.Load(), r.restarts.Load(), r.kills.Load()
+	rep.Ends = r.ends.counts
+	r = nil
+	rep.settle()
+	return rep
+}
+
+// observe tells the ledger of requests that the wire doubles.
+func (r *run) observe(p smpptest.Passing, f smpptest.Fault) {
+	if f != smpptest.Duplicated || p.Header.Command.IsResponse() {
+		return
+	}
+	if _, body, err := pdu.Decode(p.Frame); err == nil {
+		if id, ok := idOf(body); ok {
+			r.ledger.double(id)
+		}
+	}
+}
+
+// traffic returns when everything has ended.
+func (r *run) traffic(rep *report) {
+	ctx, stop := context.WithTimeout(context.Background(), r.duration)
+	defer stop()
+	center := r.listen("127.0.0.1:0")
+	r.address = center.listener.Addr().String()
+
+	var all sync.WaitGroup
+	all.Go(func() { r.deal(ctx) })
+	all.Go(func() { center = r.restart(ctx, center) })
+	byClient := r.sessions * 2 / 5
+	for i := range r.sessions - byClient {
+		all.Go(func() { r.link(ctx, i) })
+	}
+	all.Go(func() { r.clients(ctx, byClient) })
+	all.Go(func() {
+		if wait(ctx, r.duration/5) {
+			rep.HeapEarly = heap() - min(heap(), r.ledger.octets())
+		}
+		if wait(ctx, r.duration*3/4) {
+			rep.HeapLate = heap() - min(heap(), r.ledger.octets())
+		}
+	})
+	all.Wait()
+	center.stop()
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for r.active.Load() > 0 { // soak loses its patience if need be
+		<-t.C
+	}
+}
+
+// deal hands out the right to send a request, at the rate that was asked for.
+func (r *run) deal(ctx context.Context) {
+	const tick = 10 * time.Millisecond
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	owed := 0.0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for owed += float64(r.rate) * tick.Seconds(); owed >= 1; owed-- {
+			select {
+			case r.tokens <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// work sends requests until the sender is done with.
+func (r *run) work(ctx context.Context, to sender, up bool, done <-chan struct{}) {
+	for {
+		select {
+		case <-r.tokens:
+			r.one(to, up)
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A center is a message center until its next restart.
+type center struct {
+	*smpp.Server
+	listener net.Listener
+	served   chan struct{}
+}
+
+func (c *center) stop() {
+	_ = c.Close()
+	<-c.served
+}
+
+// kill ends all connections without a word, as the end of the process would.
+func (c *center) kill() {
+	_ = c.listener.Close()
+	for _, s := range c.Sessions() {
+		_ = s.NetConn().Close()
+	}
+	c.stop()
+}
+
+func (r *run) listen(address string) *center {
+	c := &center{served: make(chan struct{})}
+	var err error
+	for range 100 { // the port of the one before may take a moment to be free
+		if c.listener, err = net.Listen("tcp", address); err == nil {
+			break
+		}
+		wait(context.Background(), 50*time.Millisecond)
+	}
+	if err != nil {
+		r.fail("listen: %v", err)
+		c.listener, _ = net.Listen("tcp", "127.0.0.1:0")
+	}
+	c.Server = &smpp.Server{
+		SystemID: "soak", Handler: r.handler(true), Window: 20, Logger: slog.New(slog.DiscardHandler),
+		ResponseTimeout: responseTimeout, EnquireLink: enquireLink, SessionInit: 5 * time.Second,
+		Limits: smpp.Limits{BindDelay: -1},
+		Bound: func(s *smpp.Session) {
+			r.active.Add(1)
+			defer r.active.Add(-1)
+			r.bound.Add(1)
+			if s.BindMode() != smpp.Transmitter {
+				r.work(context.Background(), s, false, s.Done())
+			}
+		},
+	}
+	go func() {
+		defer close(c.served)
+		_ = c.Serve(c.listener)
+	}()
+	return c
+}
+
+// restart ends the message center now and then, in each of the ways, and starts
+// another in its place.
+func (r *run) restart(ctx context.Context, c *center) *center {
+	for i := 0; wait(ctx, max(r.duration/8, 2*time.Second)); i++ {
+		switch i % 3 {
+		case 0:
+			c.kill()
+		case 1:
+			shutdown, cancel := context.WithTimeout(ctx, 2*time.Second)
+			_ = c.Shutdown(shutdown)
+			cancel()
+			<-c.served
+		case 2:
+			c.stop()
+		}
+		r.restarts.Add(1)
+		wait(ctx, time.Duration(rand.IntN(300))*time.Millisecond)
+		c = r.listen(r.address)
+	}
+	return c
+}
+
+// sessionConfig is that of the i-th session: all versions and modes are there.
+func (r *run) sessionConfig(i int) *smpp.Config {
+	c := &smpp.Config{
+		SystemID: fmt.Sprintf("esme%d", i), Handler: r.handler(false), Dialer: r.faults, Window: 5 + i%16, InboundWindow: 10,
+		ResponseTimeout: responseTimeout, EnquireLink: enquireLink, Logger: slog.New(slog.DiscardHandler),
+		Version: pdu.V34,
+	}
+	switch i % 10 {
+	case 0, 1, 2:
+		c.Version = pdu.V50
+	case 3:
+		c.Bind, c.Version = smpp.Transmitter, pdu.V33
+	case 4:
+		c.Bind = smpp.Receiver
+	case 5:
+		c.Bind = smpp.Transmitter
+	}
+	return c
+}
+
+// clients keeps n sessions bound.
+func (r *run) clients(ctx context.Context, n int) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { r.link(ctx, i) })
+	}
+	all.Wait()
+}
+
+// link keeps a session bound, and ends it now and then.
+func (r *run) link(ctx context.Context, i int) {
+	c := r.sessionConfig(i)
+	for ctx.Err() == nil {
+		dialing, cancel := context.WithTimeout(ctx, 5*time.Second)
+		s, err := smpp.Dial(dialing, "smpp://"+r.address, c)
+		cancel()
+		if err != nil {
+			r.dialsFailed.Add(1)
+			wait(ctx, time.Duration(20+rand.IntN(300))*time.Millisecond)
+			continue
+		}
+		var workers sync.WaitGroup
+		if c.Bind != smpp.Receiver {
+			for range 3 {
+				workers.Go(func() { r.work(ctx, s, true, s.Done()) })
+			}
+		}
+		life, cancel := context.WithTimeout(ctx, time.Duration(rand.ExpFloat64()*float64(40*time.Second)))
+		select {
+		case <-s.Done():
+		case <-life.Done():
+			r.kills.Add(1)
+			switch rand.IntN(4) {
+			case 0:
+				_ = s.NetConn().Close()
+			case 1:
+				_ = s.Close()
+			case 2: // it stops reading for a while, then goes
+				s.Pause()
+				wait(ctx, time.Duration(rand.IntN(1000))*time.Millisecond)
+				s.Resume()
+				_ = s.Close()
+			default:
+				end, cancel := context.WithTimeout(context.Background(), 2*responseTimeout)
+				_ = s.Shutdown(end)
+				cancel()
+			}
+		}
+		cancel()
+		<-s.Done()
+		r.ends.add(s.Err())
+		workers.Wait()
+	}
+}
+
+// wait waits, or reports that ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func within(done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+func countGoroutines() int { return runtime.NumGoroutine() }
+
+// heap returns the octets in use after garbage collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func goroutines() string {
+	var b strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
+	return b.String()
+}
