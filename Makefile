@@ -10,8 +10,9 @@ GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 BENCH    ?= .
 FUZZ     ?= .
 FUZZTIME ?= 1m
+DURATION ?= 10m
 
-.PHONY: check test bench table latency fuzz vuln
+.PHONY: check test bench table latency fuzz soak vuln
 
 # Vet and lint both modules.
 check:
@@ -44,6 +45,10 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' -fuzzminimizetime 10x $$pkg; \
 		done; \
 	done
+
+# Traffic over 50 sessions with random faults for DURATION, every request accounted for; the report goes to soak.txt too.
+soak:
+	go run ./internal/soak -duration '$(DURATION)' -report soak.txt
 
 # Known vulnerabilities in what both modules reach.
 vuln:

@@ -25,7 +25,7 @@ func main() {
 	var c config
 	flag.DurationVar(&c.duration, "duration", time.Minute, "how long traffic runs")
 	flag.IntVar(&c.sessions, "sessions", 50, "sessions at a time")
-	flag.IntVar(&c.rate, "rate", 500, "requests a second, of both sides together")
+	flag.IntVar(&c.rate, "rate", 1000, "requests a second, of both sides together")
 	flag.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "of the faults; default: the time")
 	file := flag.String("report", "", "file to write the report to as well")
 	flag.Parse()

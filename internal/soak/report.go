@@ -27,11 +27,11 @@ type report struct {
 	GoVersion string
 	CPUs      int
 
-	Requests                            int
-	Tallies                             []tally
-	Faults                              map[smpptest.Fault]int
-	Bound, DialsFailed, Restarts, Kills int64
-	Ends                                map[string]int
+	Requests                                            int
+	Tallies                                             []tally
+	Faults                                              map[smpptest.Fault]int
+	Bound, DialsFailed, Restarts, Kills, Moved, Retried int64
+	Ends                                                map[string]int
 
 	GoroutinesBefore, GoroutinesAfter          int
 	HeapBefore, HeapEarly, HeapLate, HeapAfter uint64 // octets; while it runs, without the ledger
@@ -125,8 +125,9 @@ func (rep *report) write(w io.Writer) error {
 		return err
 	}
 	p("\nAn alert_notification has no response: answered means sent, %d; %d of them came in.", notices, seen)
-	p("Sessions bound: %d; dials that failed: %d; restarts of the center: %d; sessions ended on purpose: %d.", rep.Bound, rep.DialsFailed, rep.Restarts, rep.Kills)
-	p("Ends, as the ESME saw them: %s.", counts(rep.Ends))
+	p("Sessions bound: %d; dials that failed: %d; restarts of a center: %d; sessions and clients ended on purpose: %d.", rep.Bound, rep.DialsFailed, rep.Restarts, rep.Kills)
+	p("Requests of clients that went to another session: %d; sent again after a refusal: %d.", rep.Moved, rep.Retried)
+	p("Ends of the sessions without a client, as the ESME saw them: %s.", counts(rep.Ends))
 	faults := map[string]int{}
 	for f, n := range rep.Faults {
 		faults[f.String()] = n

@@ -29,14 +29,14 @@ type config struct {
 // A run is one soak.
 type run struct {
 	config
-	ledger  *ledger
-	faults  *smpptest.Faults
-	tokens  chan struct{}
-	address string
-	active  atomic.Int64 // handlers that answer later, and senders of the message center
+	ledger    *ledger
+	faults    *smpptest.Faults
+	tokens    chan struct{}
+	addresses [2]string    // of the message centers
+	active    atomic.Int64 // handlers that answer later, and senders of the message center
 
-	bound, dialsFailed, restarts, kills atomic.Int64
-	ends                                ends
+	bound, dialsFailed, restarts, kills, moved, retried atomic.Int64
+	ends                                                ends
 
 	mu     sync.Mutex
 	failed []string
@@ -101,7 +101,7 @@ func soak(c config) *report {
 	rep.Requests = int(r.ledger.n)
 	rep.Faults = r.faults.Counts()
 	rep.Bound, rep.DialsFailed, rep.Restarts, rep.Kills = r.bound.Load(), r.dialsFailed.Load(), r.restarts.Load(), r.kills.Load()
-	rep.Ends = r.ends.counts
+	rep.Moved, rep.Retried, rep.Ends = r.moved.Load(), r.retried.Load(), r.ends.counts
 	r = nil
 	rep.settle()
 	return rep
@@ -123,17 +123,23 @@ func (r *run) observe(p smpptest.Passing, f smpptest.Fault) {
 func (r *run) traffic(rep *report) {
 	ctx, stop := context.WithTimeout(context.Background(), r.duration)
 	defer stop()
-	center := r.listen("127.0.0.1:0")
-	r.address = center.listener.Addr().String()
-
+	var centers [len(r.addresses)]*center
+	for i := range centers {
+		centers[i] = r.listen("127.0.0.1:0")
+		r.addresses[i] = centers[i].listener.Addr().String()
+	}
 	var all sync.WaitGroup
 	all.Go(func() { r.deal(ctx) })
-	all.Go(func() { center = r.restart(ctx, center) })
-	byClient := r.sessions * 2 / 5
-	for i := range r.sessions - byClient {
+	for i := range centers {
+		all.Go(func() { centers[i] = r.restart(ctx, i, centers[i]) })
+	}
+	clients := r.sessions * 2 / 5 / (len(centers) * perTarget)
+	for i := range clients {
+		all.Go(func() { r.client(ctx, i) })
+	}
+	for i := range r.sessions - clients*len(centers)*perTarget {
 		all.Go(func() { r.link(ctx, i) })
 	}
-	all.Go(func() { r.clients(ctx, byClient) })
 	all.Go(func() {
 		if wait(ctx, r.duration/5) {
 			rep.HeapEarly = heap() - min(heap(), r.ledger.octets())
@@ -143,7 +149,9 @@ func (r *run) traffic(rep *report) {
 		}
 	})
 	all.Wait()
-	center.stop()
+	for _, c := range centers {
+		c.stop()
+	}
 	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()
 	for r.active.Load() > 0 { // soak loses its patience if need be
@@ -177,6 +185,10 @@ func (r *run) work(ctx context.Context, to sender, up bool, done <-chan struct{}
 	for {
 		select {
 		case <-r.tokens:
+			if s, ok := to.(*smpp.Session); ok && s.State() == smpp.StateUnbound && rand.IntN(20) > 0 {
+				wait(ctx, 5*time.Millisecond) // nothing more can be sent
+				continue
+			}
 			r.one(to, up)
 		case <-done:
 			return
@@ -242,8 +254,11 @@ func (r *run) listen(address string) *center {
 
 // restart ends the message center now and then, in each of the ways, and starts
 // another in its place.
-func (r *run) restart(ctx context.Context, c *center) *center {
-	for i := 0; wait(ctx, max(r.duration/8, 2*time.Second)); i++ {
+func (r *run) restart(ctx context.Context, which int, c *center) *center {
+	if !wait(ctx, r.duration/8/2*time.Duration(which)) { // not both at once
+		return c
+	}
+	for i := which; wait(ctx, max(r.duration/8, 2*time.Second)); i++ {
 		switch i % 3 {
 		case 0:
 			c.kill()
@@ -257,7 +272,7 @@ func (r *run) restart(ctx context.Context, c *center) *center {
 		}
 		r.restarts.Add(1)
 		wait(ctx, time.Duration(rand.IntN(300))*time.Millisecond)
-		c = r.listen(r.address)
+		c = r.listen(r.addresses[which])
 	}
 	return c
 }
@@ -282,21 +297,62 @@ func (r *run) sessionConfig(i int) *smpp.Config {
 	return c
 }
 
-// clients keeps n sessions bound.
-func (r *run) clients(ctx context.Context, n int) {
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { r.link(ctx, i) })
+// A client of the soak has this many sessions with each of the two centers.
+const perTarget = 2
+
+// client keeps a smpp.Client on both centers, one before the other or both
+// alike, and ends it now and then.
+func (r *run) client(ctx context.Context, i int) {
+	for ctx.Err() == nil {
+		config := r.sessionConfig(i)
+		config.Bind, config.Version = smpp.Transceiver, pdu.V34
+		c := &smpp.Client{
+			Config: config, Sessions: perTarget,
+			Targets:    []smpp.Target{{URL: r.url(i)}, {URL: r.url(i + 1), Priority: i % 2}},
+			FailFast:   i%3 == 0,
+			MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second, ConnectTimeout: 5 * time.Second,
+			GiveUp:   func(smpp.Link) bool { return false }, // binds are refused at random
+			Attempts: 3, RetryBackoff: 20 * time.Millisecond,
+		}
+		if i%4 == 1 { // apart: as many to send as to receive
+			config.Bind = smpp.Transmitter
+			c.Sessions, c.Receivers = perTarget/2, perTarget/2
+		}
+		var workers sync.WaitGroup
+		working, rest := context.WithCancel(ctx)
+		for range 12 {
+			workers.Go(func() { r.work(working, c, true, c.Done()) })
+		}
+		wait(ctx, time.Duration(rand.ExpFloat64()*float64(30*time.Second)))
+		r.kills.Add(1)
+		// With requests on their way, half of the time.
+		if rand.IntN(2) == 0 {
+			rest()
+		}
+		if rand.IntN(2) == 0 {
+			_ = c.Close()
+		} else {
+			end, cancel := context.WithTimeout(context.Background(), 2*responseTimeout)
+			_ = c.Shutdown(end)
+			cancel()
+		}
+		<-c.Done()
+		rest()
+		workers.Wait()
+		stats := c.Stats()
+		r.moved.Add(int64(stats.Moved))
+		r.retried.Add(int64(stats.Retried))
 	}
-	all.Wait()
 }
+
+func (r *run) url(i int) string { return "smpp://" + r.addresses[i%len(r.addresses)] }
 
 // link keeps a session bound, and ends it now and then.
 func (r *run) link(ctx context.Context, i int) {
 	c := r.sessionConfig(i)
 	for ctx.Err() == nil {
 		dialing, cancel := context.WithTimeout(ctx, 5*time.Second)
-		s, err := smpp.Dial(dialing, "smpp://"+r.address, c)
+		s, err := smpp.Dial(dialing, r.url(i/2), c)
 		cancel()
 		if err != nil {
 			r.dialsFailed.Add(1)

@@ -13,7 +13,8 @@ import (
 
 // A sender is a session or a client.
 type sender interface {
-	RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
+	smpp.RoundTripper
+	smpp.AsyncRoundTripper
 	Send(ctx context.Context, body pdu.Body) error
 }
 
@@ -99,19 +100,13 @@ func (r *run) send(to sender, id uint64, req pdu.Body) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(rand.IntN(20_000))*time.Microsecond)
 		defer cancel()
-	} else if _, ok := to.(*smpp.Session); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, 10*time.Second) // a client waits for a session
-		defer cancel()
 	}
 	if pdu.Standard().Notice(req.Command()) {
 		r.ledger.tell(id, to.Send(ctx, req), nil)
 		return
 	}
-	if s, ok := to.(*smpp.Session); ok && rand.IntN(2) == 0 {
-		if r.async(ctx, s, id, req) {
-			return
-		}
+	if rand.IntN(2) == 0 && r.async(ctx, to, id, req) {
+		return
 	}
 	resp, err := to.RoundTrip(ctx, req)
 	r.ledger.tell(id, err, resp)
@@ -119,26 +114,26 @@ func (r *run) send(to sender, id uint64, req pdu.Body) {
 
 // async sends a request without waiting, or reports that it is of a kind that it
 // leaves to others.
-func (r *run) async(ctx context.Context, s *smpp.Session, id uint64, req pdu.Body) bool {
+func (r *run) async(ctx context.Context, to sender, id uint64, req pdu.Body) bool {
 	switch m := req.(type) {
 	case *pdu.SubmitSM:
-		goDo(ctx, r, s, id, m)
+		goDo(ctx, r, to, id, m)
 	case *pdu.DeliverSM:
-		goDo(ctx, r, s, id, m)
+		goDo(ctx, r, to, id, m)
 	case *pdu.DataSM:
-		goDo(ctx, r, s, id, m)
+		goDo(ctx, r, to, id, m)
 	case *pdu.QuerySM:
-		goDo(ctx, r, s, id, m)
+		goDo(ctx, r, to, id, m)
 	case *pdu.CancelSM:
-		goDo(ctx, r, s, id, m)
+		goDo(ctx, r, to, id, m)
 	default:
 		return false
 	}
 	return true
 }
 
-func goDo[R pdu.Body](ctx context.Context, r *run, s *smpp.Session, id uint64, req pdu.Request[R]) {
-	err := smpp.Go(ctx, s, req, func(resp R, err error) { r.ledger.tell(id, err, resp) })
+func goDo[R pdu.Body](ctx context.Context, r *run, to sender, id uint64, req pdu.Request[R]) {
+	err := smpp.Go(ctx, to, req, func(resp R, err error) { r.ledger.tell(id, err, resp) })
 	if err != nil {
 		r.ledger.tell(id, err, nil)
 	}
