@@ -2,6 +2,7 @@ package smpp_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"math"
 	"net"
@@ -41,6 +42,28 @@ func TestSlowInlineHandler(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The generic_nack after a response with an impossible command_length must not
+// carry its sequence_number: the peer may have a request of its own under the
+// same number, which it would take for refused.
+func TestNackOfAResponse(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		command pdu.CommandID
+		want    uint32
+	}{
+		{"request", pdu.IDSubmitSM, 7},
+		{"response", pdu.IDDeliverSMResp, 0},
+	} {
+		bubble(t, test.name, func(t *testing.T) {
+			r, _ := rawClient(t, &smpp.Server{Logger: quiet})
+			r.bound()
+			header := binary.BigEndian.AppendUint32([]byte{0x7F, 0, 0, 0}, uint32(test.command))
+			r.write(append(header, 0, 0, 0, 0, 0, 0, 0, 7))
+			r.want(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength, Sequence: test.want})
+		})
+	}
 }
 
 type vendorAsk struct{ Text string }

@@ -196,7 +196,7 @@ func Split(b []byte, limit int) (frame, rest []byte, err error) {
 		if n >= HeaderLen && len(b) < HeaderLen {
 			return nil, b, nil // wait for the sequence_number that the answer copies
 		}
-		if n >= HeaderLen {
+		if n >= HeaderLen && !CommandID(binary.BigEndian.Uint32(b[4:])).IsResponse() {
 			e.Sequence = binary.BigEndian.Uint32(b[12:])
 		}
 		return nil, b, e

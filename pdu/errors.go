@@ -46,7 +46,7 @@ func (e *EncodeError) Error() string {
 type FrameError struct {
 	Length   uint32 // command_length as announced
 	Limit    int    // the limit in force
-	Sequence uint32 // sequence_number for the generic_nack, 0 when not readable
+	Sequence uint32 // sequence_number for the generic_nack, 0 when not readable or that of a response
 }
 
 func (e *FrameError) Error() string {

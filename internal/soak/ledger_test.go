@@ -33,7 +33,11 @@ func TestLedgerJudges(t *testing.T) {
 		{"unknown, not accepted", func(l *ledger, id uint64) { l.tell(id, unknown, nil) }, ""},
 
 		{"lost", func(l *ledger, id uint64) { l.accept(id, true, true) }, "never told"},
-		{"told twice", func(l *ledger, id uint64) { l.accept(id, true, true); l.tell(id, nil, resp(id)); l.tell(id, unknown, nil) }, "told 2 times"},
+		{"told twice", func(l *ledger, id uint64) {
+			l.accept(id, true, true)
+			l.tell(id, nil, resp(id))
+			l.tell(id, unknown, nil)
+		}, "told 2 times"},
 		{"answered, not accepted", func(l *ledger, id uint64) { l.tell(id, nil, resp(id)) }, "it was not accepted"},
 		{"answered for another", func(l *ledger, id uint64) { l.accept(id, true, true); l.tell(id, nil, resp(id+1)) }, "mistaken"},
 		{"accepted twice", func(l *ledger, id uint64) {
