@@ -95,6 +95,10 @@ type Config struct {
 	// EnquireLink, Inactivity and ResponseTimeout are those of smpp.Server.
 	EnquireLink, Inactivity, ResponseTimeout time.Duration
 
+	// Trace is called as PDUs pass by; see package pdulog for one that logs them.
+	// Nil: none.
+	Trace *smpp.Trace
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -177,6 +181,7 @@ func New(cfg Config) (*Center, error) {
 		Inline: inMemory, Logger: cfg.Logger,
 	})
 	c.server = c.front.Server()
+	c.server.Trace = cfg.Trace
 	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
 	c.stopped.Go(c.prune)
 	return c, nil

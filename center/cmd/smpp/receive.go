@@ -22,6 +22,7 @@ import (
 
 type receiveFlags struct {
 	connection   *connectionFlags
+	pcap         *pcapFlags
 	addressRange string
 	json         bool
 	count        int
@@ -53,7 +54,7 @@ has succeeded; when it fails, the message center is asked to keep the message.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.receive(cmd, f) },
 	}
-	f.connection = addConnectionFlags(cmd, "receiver")
+	f.connection, f.pcap = addConnectionFlags(cmd, "receiver"), addPcapFlags(cmd, false)
 	fs := cmd.Flags()
 	fs.StringVar(&f.addressRange, "address-range", "", "addresses to receive for, an address or a regular expression (`range`)")
 	fs.BoolVar(&f.json, "json", false, "print JSON, an object a line")
@@ -136,7 +137,12 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 		}
 		_, _ = fmt.Fprintf(a.stdout, "%v is available again\n", m.Source)
 	})
-	s, err := conn.dial(ctx, smpp.Config{Handler: mux, AddressRange: pdu.Address{Addr: f.addressRange}, InboundWindow: 100})
+	trace, logged, err := f.pcap.open(a, cmd, nil)
+	if err != nil {
+		return err
+	}
+	defer logged()
+	s, err := conn.dial(ctx, smpp.Config{Handler: mux, AddressRange: pdu.Address{Addr: f.addressRange}, InboundWindow: 100, Trace: trace})
 	if err != nil {
 		return err
 	}

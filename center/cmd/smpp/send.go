@@ -24,6 +24,7 @@ import (
 
 type sendFlags struct {
 	connection         *connectionFlags
+	pcap               *pcapFlags
 	to, from           addressFlags
 	receipt, json      bool
 	wait               time.Duration
@@ -58,7 +59,7 @@ other an international number; --to-ton and its sisters say otherwise.`,
   smpp send --to 447700900123 --udh 0605040B8423F0 --binary 0106246170706C --tlv user_message_reference=00FF`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd, f, args) },
 	}
-	f.connection = addConnectionFlags(cmd, "transmitter")
+	f.connection, f.pcap = addConnectionFlags(cmd, "transmitter"), addPcapFlags(cmd, false)
 	fs := cmd.Flags()
 	fs.StringVar(&f.to.addr, "to", "", "destination `address`")
 	fs.StringVar(&f.from.addr, "from", "", "source `address`; the message center's default when left out")
@@ -278,7 +279,12 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	}
 	ctx := cmd.Context()
 	wanted := newReceipts()
-	s, err := conn.dial(ctx, smpp.Config{Window: 10, Handler: wanted, InboundWindow: 1000})
+	trace, logged, err := f.pcap.open(a, cmd, nil)
+	if err != nil {
+		return err
+	}
+	defer logged()
+	s, err := conn.dial(ctx, smpp.Config{Window: 10, Handler: wanted, InboundWindow: 1000, Trace: trace})
 	if err != nil {
 		return err
 	}

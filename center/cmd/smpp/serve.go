@@ -18,6 +18,7 @@ import (
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/proxy"
 	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/center/store/pebble"
 	"github.com/godwit-sms/smpp/pdu"
@@ -26,6 +27,9 @@ import (
 )
 
 type serveFlags struct {
+	pcap              *pcapFlags
+	proxies           string
+	onlyProxies       bool
 	listen            []string
 	accounts          []string
 	tlsCert, tlsKey   string
@@ -75,7 +79,9 @@ All keys, none of which is required:
 		Example: `  smpp serve
   smpp serve --account acme:secret --account shop:hidden --simulate random:seed=42
   smpp serve --listen 0.0.0.0:3550 --account acme:secret --tls-cert cert.pem --tls-key key.pem
-  smpp serve --config center.yaml --log-level debug`,
+  smpp serve --config center.yaml --log-level debug
+  smpp serve --pcap smpp.pcapng --pcap-session acme
+  smpp serve --listen 10.1.0.5:2775 --account acme:secret --proxy-protocol 10.1.0.0/24 --proxy-protocol-only`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.listenSet, f.simSet = cmd.Flags().Changed("listen"), cmd.Flags().Changed("simulate")
@@ -83,7 +89,10 @@ All keys, none of which is required:
 			return a.serve(cmd, f)
 		},
 	}
+	f.pcap = addPcapFlags(cmd, true)
 	fs := cmd.Flags()
+	fs.StringVar(&f.proxies, "proxy-protocol", "", "proxies, as addresses or `networks` with commas between them, that begin each connection with a PROXY header, version 1 or 2")
+	fs.BoolVar(&f.onlyProxies, "proxy-protocol-only", false, "refuse connections that come from elsewhere")
 	fs.StringArrayVar(&f.listen, "listen", nil, "`address` to listen on; may be repeated (default 127.0.0.1:2775, with TLS 127.0.0.1:3550)")
 	fs.StringArrayVar(&f.accounts, "account", nil, "who may bind, as `id:password`; may be repeated (default demo:demo)")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "PEM `file` with the certificate, for TLS")
@@ -354,6 +363,16 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		return usagef("--log-level %q: debug, info, warn or error is required", levelName)
 	}
 	cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	var proxies proxy.Config
+	switch {
+	case f.proxies != "":
+		if proxies.Trusted, err = proxy.ParseTrusted(f.proxies); err != nil {
+			return usagef("--proxy-protocol: %w", err)
+		}
+		proxies.OnlyTrusted, proxies.Logger = f.onlyProxies, cfg.Logger
+	case f.onlyProxies:
+		return usagef("--proxy-protocol-only: it needs --proxy-protocol")
+	}
 
 	var listeners []net.Listener
 	closeAll := func() {
@@ -368,8 +387,11 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 			closeAll()
 			return err
 		}
-		listeners = append(listeners, l)
 		names = append(names, l.Addr().String())
+		if f.proxies != "" {
+			l = proxy.NewListener(l, proxies)
+		}
+		listeners = append(listeners, l)
 	}
 	where := "memory"
 	if f.data != "" {
@@ -385,6 +407,13 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		}()
 		cfg.Store, where = disk, f.data
 	}
+	trace, logged, err := f.pcap.open(a, cmd, cfg.Logger)
+	if err != nil {
+		closeAll()
+		return err
+	}
+	defer logged()
+	cfg.Trace = trace
 	c, err := center.New(cfg)
 	if err != nil {
 		closeAll()

@@ -1,0 +1,157 @@
+package main_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	library "github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// decoded returns what smpp decode makes of a log.
+func decoded(t *testing.T, path, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := run(t, "", "decode", "--json", "--port", port, path)
+	if status != 0 || stderr != "" {
+		t.Fatalf("decode %s: exit status %d: %s", path, status, stderr)
+	}
+	return stdout
+}
+
+// What serve, send and receive log is what decode shows, without secrets.
+func TestPcap(t *testing.T) {
+	isolate(t)
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name+".pcapng") }
+	s := serve(t, "--account", "acme:s3same", "--account", "shop:h1dden", "--pcap", file("serve"), "--pcap-session", "acme")
+	url := "smpp://acme:s3same@" + s.address
+	for _, c := range []struct {
+		name string
+		args []string
+		text bool
+	}{
+		{"masked", nil, false},
+		{"texts", []string{"--pcap-texts"}, true},
+	} {
+		args := append([]string{"send", "--url", url, "--to", "491701234567", "--pcap", file(c.name)}, c.args...)
+		if status, _, stderr := run(t, "", append(args, "Good morning")...); status != 0 || stderr != "" {
+			t.Fatalf("%s: exit status %d: %s", c.name, status, stderr)
+		}
+		got := decoded(t, file(c.name), s.address)
+		if strings.Contains(got, "Good morning") != c.text {
+			t.Errorf("%s: %s", c.name, got)
+		}
+		if strings.Contains(got, "s3same") || strings.Contains(got, `"error"`) {
+			t.Errorf("%s: a password, or what cannot be read: %s", c.name, got)
+		}
+		for _, want := range []string{`"command":"bind_transmitter"`, `"command":"submit_sm"`, `"destination_addr":"491701234567"`, `"command":"submit_sm_resp"`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", c.name, want, got)
+			}
+		}
+	}
+	if status, _, stderr := run(t, "", "send", "--url", "smpp://shop:h1dden@"+s.address, "--to", "491701234568", "--pcap", file("shop"), "--pcap-passwords", "Good evening"); status != 0 {
+		t.Fatalf("exit status %d: %s", status, stderr)
+	}
+	if got := decoded(t, file("shop"), s.address); !strings.Contains(got, "h1dden") || strings.Contains(got, "Good evening") {
+		t.Errorf("with passwords: %s", got)
+	}
+	if status := s.stop(); status != 0 {
+		t.Errorf("exit status %d: %s", status, s.stderr)
+	}
+	got := decoded(t, file("serve"), s.address)
+	if n := strings.Count(got, `"command":"submit_sm"`); n != 2 {
+		t.Errorf("%d messages of the session in the log of the server; want 2: %s", n, got)
+	}
+	if strings.Contains(got, "491701234568") || strings.Contains(got, "s3same") || strings.Contains(got, "Good") {
+		t.Errorf("of another session, or a secret: %s", got)
+	}
+}
+
+func TestPcapOfReceive(t *testing.T) {
+	isolate(t)
+	path := filepath.Join(t.TempDir(), "receive.pcapng")
+	s := serve(t, "--account", "acme:s3same")
+	url := "smpp://acme:s3same@" + s.address
+	session, err := library.Dial(t.Context(), url, &library.Config{Bind: library.Transmitter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = session.Submit(t.Context(), &pdu.SubmitSM{Dest: pdu.International("491701234567"), ShortMessage: []byte("Good morning"), RegisteredDelivery: pdu.FinalReceipt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = session.Close()
+	if status, _, stderr := run(t, "", "receive", "--url", url, "--count", "1", "--pcap", path); status != 0 { // the receipt
+		t.Fatalf("exit status %d: %s", status, stderr)
+	}
+	got := decoded(t, path, s.address)
+	if !strings.Contains(got, `"command":"deliver_sm"`) || !strings.Contains(got, `"command":"deliver_sm_resp"`) || strings.Contains(got, "Good") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestPcapUsage(t *testing.T) {
+	isolate(t)
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"serve", "--pcap-session", "acme"}, 2, "--pcap"},
+		{[]string{"serve", "--pcap", filepath.Join(dir, "x"), "--pcap-size", "0"}, 2, "--pcap-size 0"},
+		{[]string{"serve", "--pcap", filepath.Join(dir, "x"), "--pcap-keep", "-1"}, 2, "--pcap-keep -1"},
+		{[]string{"serve", "--pcap", filepath.Join(dir, "none", "x")}, 1, "none"},
+		{[]string{"serve", "--proxy-protocol", "nobody"}, 2, "--proxy-protocol"},
+		{[]string{"serve", "--proxy-protocol-only"}, 2, "--proxy-protocol-only"},
+	} {
+		if c.args[0] == "serve" {
+			c.args = append(c.args, "--listen", "127.0.0.1:0", "--data", "")
+		}
+		status, _, stderr := run(t, "", c.args...)
+		if status != c.status || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit status %d: %s", c.args, status, stderr)
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("files %v, %v", files, err)
+	}
+}
+
+// behindProxy begins a connection as a proxy does.
+type behindProxy struct{ net.Dialer }
+
+func (d *behindProxy) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err == nil {
+		_, err = c.Write([]byte("PROXY TCP4 192.0.2.33 198.51.100.4 4711 2775\r\n"))
+	}
+	return c, err
+}
+
+func TestServeProxyProtocol(t *testing.T) {
+	isolate(t)
+	s := serve(t, "--proxy-protocol", "127.0.0.1,10.0.0.0/8", "--log-level", "info")
+	url := "smpp://demo:demo@" + s.address
+	session, err := library.Dial(t.Context(), url, &library.Config{Dialer: new(behindProxy)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = session.Close()
+	if log := s.stderr.String(); !strings.Contains(log, "192.0.2.33:4711") {
+		t.Errorf("the client's address is not in the log: %s", log)
+	}
+	s2 := serve(t, "--proxy-protocol", "10.0.0.0/8", "--proxy-protocol-only")
+	if _, err := library.Dial(t.Context(), "smpp://demo:demo@"+s2.address, &library.Config{Dialer: new(behindProxy)}); err == nil {
+		t.Error("bound behind a proxy that is not trusted")
+	}
+}
