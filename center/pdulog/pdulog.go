@@ -298,7 +298,9 @@ func addresses(s *smpp.Session, n int) (local, remote netip.AddrPort) {
 	mc := s.Side() == smpp.MC
 	local, remote = of(s.LocalAddr(), mc), of(s.RemoteAddr(), !mc)
 	if local.Addr().Is4() != remote.Addr().Is4() { // behind a proxy
-		as6 := func(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port()) }
+		as6 := func(a netip.AddrPort) netip.AddrPort {
+			return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
+		}
 		local, remote = as6(local), as6(remote)
 	}
 	return local, remote
