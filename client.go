@@ -619,6 +619,9 @@ func (c *Client) elsewhere(err error) bool {
 	if !errors.As(err, &e) || e.Sent {
 		return false
 	}
+	if e.Err == errFull {
+		return true // others were faster
+	}
 	switch e.Err.(type) {
 	case *SessionError, *StateError:
 		c.moved.Add(1)

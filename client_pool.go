@@ -71,6 +71,9 @@ func (p *pool) setOnly() {
 	if len(p.groups) == 1 && len(p.groups[0].sessions) == 1 {
 		p.only = p.groups[0].sessions[0]
 	}
+	for _, s := range p.all() {
+		s.shared.Store(p.only == nil)
+	}
 }
 
 // pick returns the session with the most room of those that may send a command

@@ -51,9 +51,11 @@ type Session struct {
 	guest   *guest      // with server
 
 	// Of a session of a Client: freed is called, with the lock held, when the
-	// window has room, with how much; free is how much. Nil: nobody asks.
-	freed func(slots int)
-	free  atomic.Int32
+	// window has room, with how much; free is how much. Nil: nobody asks. While
+	// it is one of several, requests do not wait for its window but for any.
+	freed  func(slots int)
+	free   atomic.Int32
+	shared atomic.Bool
 
 	mu          sync.Mutex
 	state       State
@@ -452,6 +454,9 @@ func (s *Session) Send(ctx context.Context, body pdu.Body) error {
 
 var errHasResponse = errors.New("it has a response or is one: Do and RoundTrip send requests")
 
+// errFull makes a Client look for another session.
+var errFull = errors.New("the window is full")
+
 var errNoRequest = errors.New("it is no request that has a response")
 
 func outsideWindow(id pdu.CommandID) bool {
@@ -544,6 +549,9 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		}
 		if len(s.waiters) == 0 && s.win.used+s.granted < s.win.allowed && len(s.out) < maxGathered {
 			break
+		}
+		if windowed && s.shared.Load() && (len(s.waiters) > 0 || s.win.used+s.granted >= s.win.allowed) {
+			return refuse(errFull)
 		}
 		if err := s.wait(ctx); err != nil {
 			return refuse(err)
