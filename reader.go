@@ -13,7 +13,8 @@ import (
 
 const (
 	smallRead = 256      // octets of the buffer of a session without much traffic
-	bigRead   = 64 << 10 // and with
+	midRead   = 16 << 10 // of one that has some
+	bigRead   = 64 << 10 // and of one with much
 	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
 )
 
@@ -23,13 +24,15 @@ var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigRead); return 
 // enough, and memory for a PDU that is larger than its buffers only as the
 // octets arrive.
 type source struct {
-	s     *Session
-	small []byte
-	big   *[]byte
-	buf   []byte
-	r, w  int           // octets in buf that are not used yet
-	hold  time.Duration // for which reading is to stand
-	idled bucket        // of the PDUs that no handler sees
+	s       *Session
+	small   []byte
+	big     *[]byte
+	buf     []byte
+	r, w    int           // octets in buf that are not used yet
+	hold    time.Duration // for which reading is to stand
+	full    bool          // the last read filled buf
+	flooded bool          // idled is overdrawn
+	idled   bucket        // of the PDUs that no handler sees
 }
 
 // read is the goroutine of the session.
@@ -124,7 +127,8 @@ func (src *source) pace() bool {
 		src.idled = newBucket(s.server.Limits.idle())
 	}
 	wait := src.idled.take(time.Since(s.timers.opened), n)
-	if wait > 0 {
+	src.flooded = wait > 0
+	if src.flooded {
 		src.hold = max(wait, minStanding)
 		s.server.stats.stood.Add(1)
 	}
@@ -163,22 +167,27 @@ func (src *source) take() (batch []byte, err error) {
 
 // fill reads what there is, at least one octet.
 func (src *source) fill() error {
-	if src.r == src.w {
-		src.r, src.w = 0, 0
-	} else if src.r > 0 {
+	switch {
+	case src.r < src.w:
 		src.w = copy(src.buf, src.buf[src.r:src.w])
-		src.r = 0
+	case len(src.buf) > bigRead: // of a PDU that is done with
+		src.big = bigBuffers.Get().(*[]byte)
+		src.buf = *src.big
+		fallthrough
+	default:
+		src.w = 0
 	}
-	if src.w == len(src.buf) {
+	src.r = 0
+	// A full buffer tells that there is more where that came from; who floods is
+	// not given a larger one for it.
+	if src.w == len(src.buf) || src.full && !src.flooded {
 		src.grow()
 	}
 	for {
 		n, err := src.s.conn.Read(src.buf[src.w:])
 		src.w += n
 		if n > 0 {
-			if src.w == len(src.buf) && src.big == nil && src.limit() > len(src.buf) {
-				src.grow() // there is more where that came from
-			}
+			src.full = src.w == len(src.buf) && len(src.buf) < min(src.limit(), bigRead)
 			return nil
 		}
 		if err == nil {
@@ -217,23 +226,27 @@ func (src *source) shrink() {
 	}
 }
 
-// grow makes the buffer larger: first a big one, then, for a PDU that does not
-// fit that, one that doubles with what has arrived.
+// grow makes the buffer larger: a middling one, a big one, and then, for a PDU
+// that does not fit that, one that doubles with what has arrived.
 func (src *source) grow() {
 	var larger []byte
-	if limit := src.limit(); limit < bigRead && len(src.buf) < limit {
-		larger = make([]byte, limit) // before the bind
-		src.s.bigRead.Store(true)
-	} else if src.big == nil && src.w < bigRead {
-		src.big = bigBuffers.Get().(*[]byte)
-		larger = *src.big
-		src.s.bigRead.Store(true)
-	} else {
-		larger = make([]byte, min(2*len(src.buf), max(src.s.opt.maxPDU, bigRead)+bigRead))
+	var big *[]byte
+	switch n, limit := len(src.buf), src.limit(); {
+	case n < limit && limit < midRead: // before the bind
+		larger = make([]byte, limit)
+	case n < midRead:
+		larger = make([]byte, midRead)
+	case n < bigRead:
+		big = bigBuffers.Get().(*[]byte)
+		larger = *big
+	default:
+		larger = make([]byte, min(2*n, max(src.s.opt.maxPDU, bigRead)+bigRead))
 	}
 	src.w = copy(larger, src.buf[src.r:src.w])
 	src.r = 0
-	src.buf = larger
+	src.release()
+	src.buf, src.big = larger, big
+	src.s.bigRead.Store(true)
 }
 
 func (src *source) release() {

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -216,6 +217,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		if err := s.EnquireLink(t.Context()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if st := srv.Stats(); st.HandshakesFailed != 20 {
 			t.Errorf("%+v", st)
 		}
