@@ -209,10 +209,10 @@ func (g GSM) tables() (locking, single *table) {
 // AppendEncode implements [Charset].
 func (g GSM) AppendEncode(dst []byte, text string) ([]byte, error) {
 	locking, single := g.tables()
-	start := len(dst)
+	buf, n := dst[:cap(dst)], len(dst)
 	for i := 0; ; {
 		// Most characters are ASCII in the text and one unit in the alphabet.
-		room := dst[len(dst):cap(dst)]
+		room := buf[n:]
 		rest := text[i:]
 		rest = rest[:min(len(rest), len(room))]
 		k := 0
@@ -224,31 +224,48 @@ func (g GSM) AppendEncode(dst []byte, text string) ([]byte, error) {
 			room[k] = c
 		}
 		i += k
-		dst = dst[:len(dst)+k]
+		n += k
 		if i == len(text) {
-			return dst, nil
+			return buf[:n], nil
 		}
-		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, len(text)-i)
-			continue
+		for more := true; more; more = i < len(text) && text[i] >= utf8.RuneSelf {
+			r, size := rune(text[i]), 1
+			switch { // utf8.DecodeRuneInString, quicker for what the alphabets have
+			case r < utf8.RuneSelf:
+			case r&0xE0 == 0xC0 && r >= 0xC2 && i+1 < len(text) && text[i+1]&0xC0 == 0x80:
+				r, size = r&0x1F<<6|rune(text[i+1]&0x3F), 2
+			case r&0xF0 == 0xE0 && r > 0xE0 && i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80:
+				r, size = r&0x0F<<12|rune(text[i+1]&0x3F)<<6|rune(text[i+2]&0x3F), 3 // if a surrogate, it has no code
+			default:
+				r, size = utf8.DecodeRuneInString(text[i:])
+			}
+			c, width := locking.code(r), 1
+			if c == noCode {
+				if c, width = single.code(r), 2; c == noCode {
+					return dst, unencodable(g, text, i)
+				}
+			}
+			if len(buf)-n < width {
+				buf = slices.Grow(buf[:n], max(len(text)-i, width))
+				buf = buf[:cap(buf)]
+			}
+			if width == 2 {
+				buf[n] = escape
+				n++
+			}
+			buf[n] = c
+			n++
+			i += size
 		}
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if c := locking.code(r); c != noCode {
-			dst = append(dst, c)
-		} else if c := single.code(r); c != noCode {
-			dst = append(dst, escape, c)
-		} else {
-			return dst[:start], unencodable(g, text, i)
-		}
-		i += size
 	}
 }
 
 // AppendDecode implements [Charset].
 func (g GSM) AppendDecode(dst, octets []byte) []byte {
 	locking, single := g.tables()
+	buf, n := dst[:cap(dst)], len(dst)
 	for i := 0; ; {
-		room := dst[len(dst):cap(dst)]
+		room := buf[n:]
 		rest := octets[i:]
 		rest = rest[:min(len(rest), len(room))]
 		k := 0
@@ -260,13 +277,9 @@ func (g GSM) AppendDecode(dst, octets []byte) []byte {
 			room[k] = byte(r)
 		}
 		i += k
-		dst = dst[:len(dst)+k]
+		n += k
 		if i == len(octets) {
-			return dst
-		}
-		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, len(octets)-i)
-			continue
+			return buf[:n]
 		}
 		r := locking.runes[octets[i]]
 		i++
@@ -279,7 +292,25 @@ func (g GSM) AppendDecode(dst, octets []byte) []byte {
 				i++
 			}
 		}
-		dst = utf8.AppendRune(dst, rune(r))
+		width := 3
+		if r < utf8.RuneSelf {
+			width = 1
+		} else if r < 0x800 {
+			width = 2
+		}
+		if len(buf)-n < width {
+			buf = slices.Grow(buf[:n], width+len(octets)-i)
+			buf = buf[:cap(buf)]
+		}
+		switch out := buf[n:]; width {
+		case 1:
+			out[0] = byte(r)
+		case 2:
+			out[0], out[1] = 0xC0|byte(r>>6), 0x80|byte(r)&0x3F
+		default:
+			out[0], out[1], out[2] = 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F
+		}
+		n += width
 	}
 }
 
