@@ -69,7 +69,7 @@ func newCodeTable(e encoding.Encoding) *codeTable {
 		if err != nil {
 			continue
 		}
-		octets := [utf8.UTFMax]byte(out)
+		octets := out
 		if decode(octets[:n]...) != uint16(r) {
 			continue
 		}

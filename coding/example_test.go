@@ -3,9 +3,11 @@ package coding_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"github.com/godwit-sms/smpp/coding"
 )
@@ -129,10 +131,15 @@ func ExampleNational() {
 }
 
 func ExampleFromEncoding() {
-	ks := coding.FromEncoding("EUC-KR", korean.EUCKR)
-	octets, err := coding.Encode(ks, "\uD55C")
-	fmt.Printf("%v: % X %v\n", ks, octets, err)
-	// Output: EUC-KR: C7 D1 <nil>
+	// A peer that sends UTF-16 with the octets the wrong way round.
+	reversed := coding.FromEncoding("UTF-16LE", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM))
+	fmt.Println(coding.Decode(reversed, []byte("o\x00k\x00")))
+
+	octets, err := coding.Encode(coding.FromEncoding("Big5", traditionalchinese.Big5), "\u4E2D\u6587")
+	fmt.Printf("% X %v\n", octets, err)
+	// Output:
+	// ok
+	// A4 A4 A4 E5 <nil>
 }
 
 func ExampleEncoding() {
@@ -140,4 +147,53 @@ func ExampleEncoding() {
 	octets, err := encoding.ReplaceUnsupported(gsm.NewEncoder()).String("a \u2615 for 5 \u20AC")
 	fmt.Printf("%q %v\n", octets, err)
 	// Output: "a ? for 5 \x1be" <nil>
+}
+
+// Text behind a user data header, packed: the header decides about the fill bits.
+func ExamplePacked() {
+	header := []byte{0x05, 0x00, 0x03, 0x64, 0x02, 0x01} // part 1 of 2
+	packed := coding.Packed{Header: len(header)}
+	userData, err := packed.AppendEncode(header, "hello")
+	fmt.Printf("%X %v\n", userData, err)
+	fmt.Println(coding.Decode(packed, userData[len(header):]))
+	fmt.Println(coding.Cut(packed, strings.Repeat("a", 200), 140-len(header)), "characters fit")
+
+	// A message center that packs all it calls data_coding 0.
+	cs, _ := coding.ForDataCoding(0, coding.Packed{})
+	fmt.Println(cs)
+	// Output:
+	// 050003640201D06536FB0D <nil>
+	// hello
+	// 153 characters fit
+	// GSM 7-bit, packed
+}
+
+// Septets of a GSM alphabet, packed into a given buffer and back.
+func ExampleAppendPack() {
+	septets, _ := coding.Encode(coding.GSM7, "hellohello")
+	buf := make([]byte, 0, coding.PackedLen(len(septets), 0))
+	packed := coding.AppendPack(buf, septets, 0)
+	fmt.Printf("%X\n", packed)
+	fmt.Println(coding.Decode(coding.GSM7, coding.AppendUnpack(nil, packed, 0)))
+	// Output:
+	// E8329BFD4697D9EC37
+	// hellohello
+}
+
+func ExampleFillBits() {
+	fmt.Println(coding.FillBits(0), coding.FillBits(6), coding.FillBits(7))
+	// Output: 0 1 0
+}
+
+// What costs a text its cheap coding, and what to do about it.
+func ExampleEncodeError() {
+	text := "Don\u2019t panic\u2026"
+	_, err := coding.Encode(coding.GSM7, text)
+	fmt.Println(err)
+	text = coding.Transliterate(coding.GSM7, text)
+	cs, _ := coding.Choose(text)
+	fmt.Println(text, cs)
+	// Output:
+	// coding: U+2019 '’' at byte 3 is not in GSM 7-bit
+	// Don't panic... GSM 7-bit
 }

@@ -2,6 +2,7 @@ package coding
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -118,8 +119,8 @@ func (p Packed) AppendEncode(dst []byte, text string) ([]byte, error) {
 	var buf [stackSeptets]byte
 	septets, err := p.Alphabet.AppendEncode(buf[:0], text)
 	if err != nil {
-		e := unencodable(p, text, err.(*EncodeError).Offset)
-		return dst, e
+		_, n := p.Alphabet.Units(text, math.MaxInt)
+		return dst, unencodable(p, text, n)
 	}
 	fill := FillBits(p.Header)
 	for n := padded(len(septets), trailingCR(septets), fill); len(septets) < n; {

@@ -66,9 +66,10 @@ func TestTransliterateEveryCharacter(t *testing.T) {
 			continue
 		}
 		replaced := 0
-		for r := rune(0); r < 0x20000; r++ {
-			if !utf8.ValidRune(r) {
-				continue
+		for r := rune(0); r < 0x1F200; r++ {
+			switch {
+			case r >= 0x3400 && r < 0xF900, r >= 0x10000 && r < 0x1D400:
+				continue // East Asian and ancient scripts, of which no forms have replacements
 			}
 			for _, text := range []string{string(r), "a" + string(r)} {
 				got := coding.Transliterate(cs, text)
