@@ -92,10 +92,10 @@ func (f Fault) status() pdu.Status {
 // look at PDUs, so TLS has to be beneath them, as it is in Server.Faults. They
 // work in the bubbles of testing/synctest. What is no PDU passes as it is.
 //
-// The choices of chance hang on Seed, the number of the connection, the direction
-// and the number of the PDU in it, and on nothing else: the same seed makes the
-// same faults, however goroutines run. The fields must not be changed once a
-// connection is made.
+// The choices of chance hang on Seed, the number of the connection, the direction,
+// the number of the PDU in it and the commands of the PDUs so far, and on nothing
+// else: the same seed makes the same faults for the same traffic, however
+// goroutines run. The fields must not be changed once a connection is made.
 type Faults struct {
 	Seed     uint64
 	Sent     Rates // of what is written to the connections
