@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/sms"
 )
 
 // addressFlags hold an address of the command line. ton and npi are -1 when
@@ -13,33 +15,33 @@ type addressFlags struct {
 	ton, npi int
 }
 
-// parse tells what kind of address it is: with letters a name, with up to six
-// digits a short code, with more an international number, a leading plus sign
-// or 00 not being part of it.
+// addressHelp says how an address is read. It is what sms.ParseAddress does.
+const addressHelp = `An address with a plus sign or 00 in front is an international number, one with
+a single 0 a national one, one of up to six digits a short code, any other
+number international, too. Everything else is a name, of up to 11 characters.
+--to-ton, --to-npi, --from-ton and --from-npi say otherwise: then the address
+goes out as it is.`
+
+// parse tells what kind of address it is, unless the flags say so.
 func (f addressFlags) parse(flag string, most int) (pdu.Address, error) {
-	a := pdu.Address{Addr: f.addr}
-	digits := strings.TrimPrefix(f.addr, "+")
-	switch {
-	case f.addr == "":
-	case strings.Trim(digits, "0123456789") != "":
-		a = pdu.Alphanumeric(f.addr)
-	case strings.HasPrefix(f.addr, "+"):
-		a = pdu.International(digits)
-	case len(digits) <= 6:
-		a = pdu.ShortCode(digits)
-	case strings.HasPrefix(digits, "00"):
-		a = pdu.International(digits[2:])
-	default:
-		a = pdu.International(digits)
+	if f.ton > 255 || f.npi > 255 {
+		return pdu.Address{}, usagef("--%s-ton, --%s-npi: 0 to 255 are possible", flag, flag)
 	}
+	var a pdu.Address
 	if f.ton >= 0 {
-		a = pdu.Address{TON: pdu.TON(f.ton), NPI: a.NPI, Addr: f.addr}
+		a = pdu.Address{TON: pdu.TON(f.ton), Addr: f.addr}
+		switch a.TON {
+		case pdu.TONInternational, pdu.TONNational, pdu.TONSubscriber:
+			a.NPI = pdu.NPIISDN
+		}
+	} else {
+		var err error
+		if a, err = sms.ParseAddress(f.addr); err != nil {
+			return a, usagef("--%s %q: %s; --%s-ton sends it as it is", flag, f.addr, addressReason(err), flag)
+		}
 	}
 	if f.npi >= 0 {
 		a.NPI = pdu.NPI(f.npi)
-	}
-	if f.ton > 255 || f.npi > 255 {
-		return a, usagef("--%s-ton, --%s-npi: 0 to 255 are possible", flag, flag)
 	}
 	if err := cString(a.Addr, most); err != nil {
 		return a, usagef("--%s %q: %w", flag, f.addr, err)
@@ -50,4 +52,16 @@ func (f addressFlags) parse(flag string, most int) (pdu.Address, error) {
 		}
 	}
 	return a, nil
+}
+
+// addressReason returns what is wrong with an address, which is named already.
+func addressReason(err error) string {
+	var e *sms.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	if e.Err == nil {
+		return e.Rule
+	}
+	return e.Rule + ": " + strings.TrimPrefix(e.Err.Error(), "coding: ")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/sms"
 	"github.com/godwit-sms/smpp/tlv"
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 )
 
@@ -28,9 +29,14 @@ type sendFlags struct {
 	to, from           addressFlags
 	receipt, json      bool
 	wait               time.Duration
+	onLast, dryRun     bool
 	dataCoding         int
-	charset            string
+	codings            []string
+	transliterate      bool
+	graphemes, packed  bool
+	ports              string
 	udh, binary        string
+	maxParts           int
 	schedule, validity string
 	tlvs               []string
 	serviceType        string
@@ -51,12 +57,25 @@ receipts and fails unless all parts were delivered. Without it, it binds as
 transmitter, so that no receipts of others come its way. A part that is refused
 for the time being, throttled for one, is sent again until --timeout is over.
 
-An address with letters is a name, one of up to six digits a short code, any
-other an international number; --to-ton and its sisters say otherwise.`,
+The text is sent in the coding that takes the fewest parts of those allowed with
+--coding: gsm7 and ucs2, if nothing is said. "national" allows the tables of all
+languages of GSM, gsm7-turkish and the like those of one, which not every handset
+knows. --dry-run shows what would be sent, and why it takes what it takes.
+
+` + addressHelp + `
+
+With --dry-run --json, the one object has coding, data_coding, parts, units (of
+all parts: septets, octets or UTF-16 units), units_per_part, units_left (in the
+last part), forcing (the characters that forced the coding), text (as it is
+sent), and pdus, each as "smpp decode --json" prints it.`,
 		Example: `  smpp send --to 491701234567 --from ACME --receipt "Your code is 4711"
   smpp send --to 8080 --validity 2h --json < letter.txt
   smpp send --url ssmpp://acme:secret@smsc.example.com --to 447700900123 --flash "Look up!"
-  smpp send --to 447700900123 --udh 0605040B8423F0 --binary 0106246170706C --tlv user_message_reference=00FF`,
+  smpp send --to 447700900123 --ports 2948:9200 --binary 0106246170706C --tlv user_message_reference=00FF
+  smpp send --to 447700900123 --ports 9204 --coding gsm7,latin1 < card.vcf
+  smpp send --dry-run --to +905301234567 --coding national,ucs2 "Şimdi yola çıkıyorum"
+  smpp send --dry-run --json --to 8080 --transliterate "“Smart” quotes…" | jq .parts
+  smpp send --to 8080 --method udh16 --receipt --receipt-on-last --schedule 90m < letter.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd, f, args) },
 	}
 	f.connection, f.pcap = addConnectionFlags(cmd, "transmitter"), addPcapFlags(cmd, false)
@@ -71,7 +90,14 @@ other an international number; --to-ton and its sisters say otherwise.`,
 	fs.DurationVar(&f.wait, "receipt-timeout", time.Minute, "longest wait for the receipts (`duration`)")
 	fs.BoolVar(&f.json, "json", false, "print JSON, an object a line")
 	fs.IntVar(&f.dataCoding, "data-coding", -1, "data_coding, when it is not to follow from the text (`0-255`)")
-	fs.StringVar(&f.charset, "charset", "", "gsm7, latin1, ascii or utf16 instead of the cheapest of gsm7 and utf16 (`name`)")
+	fs.StringSliceVar(&f.codings, "coding", nil, "codings that may be used, of which the cheapest is: gsm7, national, gsm7-turkish and other languages, latin1, ucs2, ... (`names`)")
+	fs.BoolVar(&f.transliterate, "transliterate", false, "write characters that would cost a dearer coding with similar ones")
+	fs.BoolVar(&f.graphemes, "graphemes", false, "never cut within a user-perceived character, such as an emoji of several")
+	fs.BoolVar(&f.packed, "packed", false, "pack GSM septets, eight in seven octets, for message centers that want it")
+	fs.StringVar(&f.ports, "ports", "", "application ports, `destination[:source]`, such as 2948:9200 for WAP push and 9204 for a vCard")
+	fs.IntVar(&f.maxParts, "max-parts", 0, "most parts that the message may take; 0 means 255 (`number`)")
+	fs.BoolVar(&f.onLast, "receipt-on-last", false, "with --receipt, ask for the receipt of the last part only")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be sent, without connecting")
 	fs.StringVar(&f.udh, "udh", "", "user data header in `hex`, with its length octet")
 	fs.StringVar(&f.binary, "binary", "", "send these octets in `hex` instead of a text")
 	fs.StringVar(&f.schedule, "schedule", "", "when to deliver: a duration such as 90m, a time such as 2026-01-31T10:00:00Z, or the form of SMPP (`time`)")
@@ -83,37 +109,57 @@ other an international number; --to-ton and its sisters say otherwise.`,
 	fs.StringVar(&f.method, "method", "udh", "how a long text is carried: udh, udh16, sar or payload (`method`)")
 	fs.BoolVar(&f.flash, "flash", false, "show the message at once and do not store it (class 0)")
 	completeFlag(cmd, "method", "udh", "udh16", "sar", "payload")
-	completeFlag(cmd, "charset", "gsm7", "latin1", "ascii", "utf16")
+	completeFlag(cmd, "coding", codingNames()...)
+	oneOff(fs, "dry-run")
 	return cmd
 }
 
-// parts returns what is to be sent.
-func (f *sendFlags) parts(text string) ([]*pdu.SubmitSM, error) {
+// compose returns what is to be sent and what it takes.
+func (f *sendFlags) compose(text string) (parts []*pdu.SubmitSM, e sms.Estimate, err error) {
+	m, o, profile, err := f.template()
+	if err != nil {
+		return nil, e, err
+	}
+	if f.binary != "" {
+		b, err := hex.DecodeString(f.binary)
+		if err != nil {
+			return nil, e, usagef("--binary: %w", err)
+		}
+		if e, err = profile.EstimateBinary(m, b, o); err == nil {
+			parts, err = profile.ComposeBinary(m, b, o)
+		}
+		return parts, e, wrong(err)
+	}
+	if e, err = profile.EstimateFor(m, text, o); err == nil {
+		parts, err = profile.Compose(m, text, o)
+	}
+	return parts, e, wrong(err)
+}
+
+// template returns what the flags say of the message beside its content.
+func (f *sendFlags) template() (_ *pdu.SubmitSM, _ *sms.Options, profile sms.Profile, _ error) {
 	m := &pdu.SubmitSM{ServiceType: f.serviceType, PriorityFlag: f.priority, ProtocolID: f.protocol}
 	var err error
 	if f.to.addr == "" {
-		return nil, usagef("--to: a destination is required")
+		return nil, nil, profile, usagef("--to: a destination is required")
 	}
 	if m.Dest, err = f.to.parse("to", 20); err != nil {
-		return nil, err
+		return nil, nil, profile, err
 	}
 	if m.Dest.TON == pdu.TONAlphanumeric && f.to.ton < 0 {
-		return nil, usagef("--to %q: a number is required; --to-ton 5 makes it a name", f.to.addr)
+		return nil, nil, profile, usagef("--to %q: a number is required; --to-ton 5 makes it a name", f.to.addr)
 	}
 	if f.priority > 4 {
-		return nil, usagef("--priority %d: 0 to 4 are possible", f.priority)
+		return nil, nil, profile, usagef("--priority %d: 0 to 4 are possible", f.priority)
 	}
 	if m.Source, err = f.from.parse("from", 20); err != nil {
-		return nil, err
-	}
-	if m.Source.TON == pdu.TONAlphanumeric && len(m.Source.Addr) > 11 && f.from.ton < 0 {
-		return nil, usagef("--from %q: a name has at most 11 characters on GSM networks; --from-ton 5 sends it all the same", f.from.addr)
+		return nil, nil, profile, err
 	}
 	if m.ScheduleDeliveryTime, err = smppTime(f.schedule); err != nil {
-		return nil, usagef("--schedule: %w", err)
+		return nil, nil, profile, usagef("--schedule: %w", err)
 	}
 	if m.ValidityPeriod, err = smppTime(f.validity); err != nil {
-		return nil, usagef("--validity: %w", err)
+		return nil, nil, profile, usagef("--validity: %w", err)
 	}
 	if f.receipt {
 		m.RegisteredDelivery = pdu.FinalReceipt
@@ -121,7 +167,7 @@ func (f *sendFlags) parts(text string) ([]*pdu.SubmitSM, error) {
 	for _, t := range f.tlvs {
 		o, err := parseTLV(t)
 		if err != nil {
-			return nil, usagef("--tlv %s: %w", t, err)
+			return nil, nil, profile, usagef("--tlv %s: %w", t, err)
 		}
 		m.TLVs = append(m.TLVs, o)
 	}
@@ -135,60 +181,81 @@ func (f *sendFlags) parts(text string) ([]*pdu.SubmitSM, error) {
 	case "payload":
 		o.Method = sms.ByPayload
 	default:
-		return nil, usagef("--method %q: udh, udh16, sar or payload is required", f.method)
+		return nil, nil, profile, usagef("--method %q: udh, udh16, sar or payload is required", f.method)
 	}
 	if f.udh != "" {
 		b, err := hex.DecodeString(f.udh)
 		if err != nil {
-			return nil, usagef("--udh: %w", err)
+			return nil, nil, profile, usagef("--udh: %w", err)
 		}
 		h, n, err := sms.ParseUDH(b)
 		if err != nil {
-			return nil, usagef("--udh: %w", err)
+			return nil, nil, profile, usagef("--udh: %w", err)
 		}
 		if n != len(b) {
-			return nil, usagef("--udh: %d octets after the header", len(b)-n)
+			return nil, nil, profile, usagef("--udh: %d octets after the header", len(b)-n)
 		}
 		o.Header = h
 	}
 	if f.flash {
 		o.Class = new(coding.ClassDisplay)
 	}
+	if f.ports != "" {
+		e, err := parsePorts(f.ports)
+		if err != nil {
+			return nil, nil, profile, err
+		}
+		o.Header = append(o.Header, e)
+	}
+	if f.maxParts < 0 || f.maxParts > 255 {
+		return nil, nil, profile, usagef("--max-parts %d: 1 to 255, or 0 for 255", f.maxParts)
+	}
+	o.MaxParts, o.Transliterate, o.ReceiptOnLast = f.maxParts, f.transliterate, f.onLast
+	if f.onLast && !f.receipt {
+		return nil, nil, profile, usagef("--receipt-on-last: it says more about --receipt, which is missing")
+	}
+	if f.graphemes {
+		o.Boundary = func(s string) int { c, _, _, _ := uniseg.FirstGraphemeClusterInString(s, -1); return len(c) }
+	}
 	if f.dataCoding > 255 {
-		return nil, usagef("--data-coding %d: 0 to 255 are possible", f.dataCoding)
+		return nil, nil, profile, usagef("--data-coding %d: 0 to 255 are possible", f.dataCoding)
 	}
 	if f.dataCoding >= 0 {
 		m.DataCoding = pdu.DataCoding(f.dataCoding)
 	}
-	var profile sms.Profile
-	if f.binary != "" {
-		b, err := hex.DecodeString(f.binary)
-		if err != nil {
-			return nil, usagef("--binary: %w", err)
-		}
-		return wrong(profile.ComposeBinary(m, b, o))
+	profile.Alphabet = coding.GSM7
+	if f.packed {
+		profile.Alphabet = coding.Packed{}
 	}
-	switch f.charset {
-	case "":
-	case "gsm7":
-		o.Charsets = []coding.Charset{coding.GSM7}
-	case "latin1":
-		o.Charsets = []coding.Charset{coding.Latin1}
-	case "ascii":
-		o.Charsets = []coding.Charset{coding.ASCII}
-	case "utf16":
-		o.Charsets = []coding.Charset{coding.UTF16}
-	default:
-		return nil, usagef("--charset %q: gsm7, latin1, ascii or utf16 is required", f.charset)
+	if f.binary != "" && len(f.codings) > 0 {
+		return nil, nil, profile, usagef("--coding: octets have none; --data-coding says what they are")
 	}
-	return wrong(profile.Compose(m, text, o))
+	return m, o, profile, allowCodings(o, f.codings, profile.Alphabet)
 }
 
-func wrong(parts []*pdu.SubmitSM, err error) ([]*pdu.SubmitSM, error) {
-	if err != nil {
-		return nil, &usageError{err}
+// parsePorts reads destination[:source].
+func parsePorts(s string) (e sms.Element, err error) {
+	dest, source, both := strings.Cut(s, ":")
+	if !both {
+		source = "0"
 	}
-	return parts, nil
+	d, err := strconv.ParseUint(dest, 10, 16)
+	if err != nil {
+		return e, usagef("--ports %q: %q is not a port from 0 to 65535", s, dest)
+	}
+	from, err := strconv.ParseUint(source, 10, 16)
+	if err != nil {
+		return e, usagef("--ports %q: %q is not a port from 0 to 65535", s, source)
+	}
+	return sms.Ports(uint16(d), uint16(from)), nil
+}
+
+// wrong makes an error of composing one of usage.
+func wrong(err error) error {
+	if err != nil {
+		return &usageError{err}
+	}
+	return nil
 }
 
 // smppTime reads a time of the command line.
@@ -273,9 +340,15 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 			return usagef("standard input: there is no text; \"\" as an argument sends an empty message")
 		}
 	}
-	parts, err := f.parts(text)
+	parts, estimate, err := f.compose(text)
 	if err != nil {
 		return err
+	}
+	if f.dryRun {
+		return a.dryRun(f, conn.Version, parts, estimate)
+	}
+	if !f.json {
+		_, _ = fmt.Fprintln(a.stderr, summary(estimate))
 	}
 	ctx := cmd.Context()
 	wanted := newReceipts()
@@ -333,7 +406,11 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	if !f.receipt {
 		return nil
 	}
-	return a.awaitReceipts(ctx, f, ids, wanted, s)
+	first := 0
+	if f.onLast {
+		first = len(ids) - 1
+	}
+	return a.awaitReceipts(ctx, f, ids, first, wanted, s)
 }
 
 // submit sends a part, again if it was refused for the time being.
@@ -438,11 +515,13 @@ func (r *receipts) take(id string) *sms.Receipt {
 	return r.got[id]
 }
 
-func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, wanted *receipts, s *smpp.Session) error {
+// awaitReceipts waits for the receipts of the parts from first on.
+func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, first int, wanted *receipts, s *smpp.Session) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.wait, fmt.Errorf("no receipt within %v (--receipt-timeout)", f.wait))
 	defer cancel()
 	undelivered := 0
-	for i, id := range ids {
+	for i := first; i < len(ids); i++ {
+		id := ids[i]
 		receipt := wanted.take(id)
 		for receipt == nil {
 			select {
@@ -464,7 +543,7 @@ func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, wan
 		a.reportPart(f, r)
 	}
 	if undelivered > 0 {
-		return fmt.Errorf("%d of %d parts not delivered", undelivered, len(ids))
+		return fmt.Errorf("%d of %d parts not delivered", undelivered, len(ids)-first)
 	}
 	return nil
 }
