@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -76,6 +77,9 @@ func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr
 	return status, out.String(), errs.String()
 }
 
+// takes is how send says what a message takes.
+var takes = regexp.MustCompile(`^[1-9][0-9]* parts?, [a-z0-9-]+, [0-9]+ [A-Za-z0-9 -]+\n`)
+
 func TestSend(t *testing.T) {
 	isolate(t)
 	delivered, undelivered := newCenter(t, pdu.StateDelivered), newCenter(t, pdu.StateUndeliverable)
@@ -105,14 +109,24 @@ func TestSend(t *testing.T) {
 		{"a number with a letter", delivered.URL, "", []string{"--to", "4917x", "hello"}, 2, nil, "a number is required"},
 		{"a long name", delivered.URL, "", []string{"--to", "8080", "--from", "TooLongSenderName", "hello"}, 2, nil, "at most 11"},
 		{"no destination", delivered.URL, "", []string{"hello"}, 2, nil, "--to: a destination is required"},
-		{"not in the alphabet", delivered.URL, "", []string{"--to", "8080", "--charset", "gsm7", "Привет"}, 2, nil, "П"},
+		{"not in the alphabet", delivered.URL, "", []string{"--to", "8080", "--coding", "gsm7", "Привет"}, 2, nil, "П"},
 		{"bad time", delivered.URL, "", []string{"--to", "8080", "--validity", "soon", "hello"}, 2, nil, "--validity"},
 		{"too long a time", delivered.URL, "", []string{"--to", "8080", "--schedule", "2400h", "hello"}, 2, nil, "less than 100 days"},
 		{"bad TLV", delivered.URL, "", []string{"--to", "8080", "--tlv", "nonsense=00", "hello"}, 2, nil, "nonsense"},
 		{"bad UDH", delivered.URL, "", []string{"--to", "8080", "--udh", "05", "hello"}, 2, nil, "--udh"},
-		{"bad charset", delivered.URL, "", []string{"--to", "8080", "--charset", "ebcdic", "hello"}, 2, nil, "ebcdic"},
+		{"bad coding", delivered.URL, "", []string{"--to", "8080", "--coding", "ebcdic", "hello"}, 2, nil, "ebcdic"},
+		{"receipt of the last part", delivered.URL, "", []string{"--to", "8080", "--receipt", "--receipt-on-last", long}, 0,
+			[]string{"# (part 1 of 3)", "# (part 2 of 3)", "# (part 3 of 3)", "# delivered"}, ""},
+		{"no receipt at all", delivered.URL, "", []string{"--to", "8080", "--receipt-on-last", long}, 2, nil, "--receipt-on-last"},
+		{"too many parts", delivered.URL, "", []string{"--to", "8080", "--max-parts", "2", long}, 2, nil, "3 parts"},
+		{"bad most parts", delivered.URL, "", []string{"--to", "8080", "--max-parts", "256", long}, 2, nil, "--max-parts"},
+		{"bad ports", delivered.URL, "", []string{"--to", "8080", "--ports", "2948:x", "hello"}, 2, nil, "--ports"},
+		{"coding of octets", delivered.URL, "", []string{"--to", "8080", "--coding", "gsm7", "--binary", "00"}, 2, nil, "--coding"},
+		{"ambiguous number", delivered.URL, "", []string{"--to", "170-123-4567", "hello"}, 2, nil, "plus sign"},
+		{"name of other characters", delivered.URL, "", []string{"--to", "8080", "--from", "Žižka", "hello"}, 2, nil, "Ž"},
 		{"bad method", delivered.URL, "", []string{"--to", "8080", "--method", "pigeon", "hello"}, 2, nil, "pigeon"},
-		{"long address", delivered.URL, "", []string{"--to", strings.Repeat("1", 21), "hello"}, 2, nil, "at most 20"},
+		{"long address", delivered.URL, "", []string{"--to", strings.Repeat("1", 21), "hello"}, 2, nil, "at most 15"},
+		{"long address as it is", delivered.URL, "", []string{"--to", strings.Repeat("1", 21), "--to-ton", "0", "hello"}, 2, nil, "at most 20"},
 		{"receiver", delivered.URL, "", []string{"--to", "8080", "--bind", "receiver", "hello"}, 2, nil, "a receiver cannot send"},
 		{"receipt for a transmitter", delivered.URL, "", []string{"--to", "8080", "--receipt", "--bind", "transmitter", "hello"}, 2, nil, "--receipt"},
 	} {
@@ -131,6 +145,13 @@ func TestSend(t *testing.T) {
 			}
 			if got, want := strings.Join(lines, "\n"), strings.Join(c.stdout, "\n"); got != want {
 				t.Errorf("printed\n%s\nwant\n%s", got, want)
+			}
+			if status == 0 || c.status == 1 {
+				taken := takes.FindString(stderr)
+				if taken == "" {
+					t.Errorf("stderr %q does not say what the message takes", stderr)
+				}
+				stderr = stderr[len(taken):]
 			}
 			if !strings.Contains(stderr, c.stderr) || c.stderr == "" && stderr != "" {
 				t.Errorf("stderr %q, want %q in it", stderr, c.stderr)
