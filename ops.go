@@ -85,7 +85,12 @@ func (c *Client) Submit(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp
 // response, which done is called with; see [Client.Go], of which it is the form that
 // sms.Send looks for.
 func (c *Client) SubmitFunc(ctx context.Context, m *pdu.SubmitSM, done func(*pdu.SubmitSMResp, error)) error {
-	return c.send(ctx, m, callback[*pdu.SubmitSMResp](done), async)
+	return c.send(ctx, m, callback[*pdu.SubmitSMResp](func(resp *pdu.SubmitSMResp, err error) {
+		if resp == nil && err == nil { // the header alone
+			resp = new(pdu.SubmitSMResp)
+		}
+		done(resp, err)
+	}), async)
 }
 
 // SubmitMulti hands a message for several destinations to the message center;
