@@ -11,6 +11,13 @@
 //		Dest:   pdu.International("491701234567"),
 //	}, "Any length, any script", nil)
 //
+// [Send] composes and sends in one, over a session or a client, and tells what became of each part; a [Correlator] finds the
+// message that a receipt is about:
+//
+//	result, err := sms.Send(ctx, session, &sms.Outgoing{Text: "Any length, any script", Template: pdu.SubmitSM{
+//		Source: pdu.Alphanumeric("ACME"), Dest: pdu.International("491701234567"),
+//	}})
+//
 // What depends on the message center at the other end is in a [Profile]: the alphabet behind data_coding 0, the time zone of
 // receipts, how the message ids of receipts are written. Its zero value is right for most. There is no package-level
 // setting, so that connections with different rules can live side by side.
