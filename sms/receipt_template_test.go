@@ -177,7 +177,8 @@ func TestReceiptRoundTrip(t *testing.T) {
 			t.Fatalf("seed %d, %d: not read: %q", seed, i, p.Text(d))
 		}
 		show := func(r *sms.Receipt, written bool) string {
-			stat, err, sub, dlvrd := r.Stat, r.Err, 1, 0
+			stat, err := r.Stat, r.Err
+			var sub, dlvrd int
 			if written { // what is written where nothing is set
 				line, _ := r.AppendText(nil)
 				again, _ := sms.ParseReceipt(string(line), nil)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
-	"github.com/godwit-sms/smpp/sms"
 	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/sms"
 )
 
 // long is a text of three parts.
