@@ -34,8 +34,9 @@ func (f HandlerFunc) ServeSMPP(w ResponseWriter, in *Incoming) { f(w, in) }
 type ResponseWriter interface {
 	// Respond sends the response. A nil body with a status other than
 	// pdu.StatusOK sends a header alone; with pdu.StatusOK it sends an empty
-	// response of the right kind. The error says that the request was answered
-	// already, has no response, or that the session has ended.
+	// response of the right kind. A *pdu.Unknown with the command_id of the
+	// response or of a generic_nack sends its octets as they are. The error says
+	// that the request was answered already, has no response, or that the session has ended.
 	Respond(status pdu.Status, body pdu.Body) error
 }
 
@@ -123,6 +124,22 @@ func Inline(h Handler) Handler { return inlineHandler{h} }
 
 type inlineHandler struct{ Handler }
 
+// AnyCommand marks a handler that also takes the commands that the registry does
+// not know, as a proxy does; their body is a *pdu.Unknown. Without it they are
+// answered with a generic_nack. It is to be the handler of the session itself,
+// or what Inline is given for that.
+func AnyCommand(h Handler) Handler { return anyHandler{h} }
+
+type anyHandler struct{ Handler }
+
+func takesAny(h Handler) bool {
+	if v, ok := h.(inlineHandler); ok {
+		h = v.Handler
+	}
+	_, ok := h.(anyHandler)
+	return ok
+}
+
 // A Mux hands each request to the handler of its command. The zero value knows
 // none; commands without a handler are answered with
 // pdu.StatusInvalidCommandID, deliver_sm and data_sm to an ESME with
@@ -196,6 +213,8 @@ func resolve(h Handler, id pdu.CommandID) (_ Handler, inline bool) {
 			return unsupported, true
 		case inlineHandler:
 			h, inline = v.Handler, true
+		case anyHandler:
+			h = v.Handler
 		case *Mux:
 			if v == nil {
 				return unsupported, true

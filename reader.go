@@ -394,6 +394,14 @@ func (s *Session) complete(r *response) {
 		}
 		return
 	}
+	if c, ok := r.call.(*rawCall); ok {
+		if s.obeys {
+			s.obey(h, nil)
+		}
+		c.frame = r.frame
+		c.complete(h, nil, nil)
+		return
+	}
 	failed := func(err error) error {
 		return &RequestError{Command: r.want.Request(), Sequence: h.Sequence, Sent: true, Err: err}
 	}
@@ -449,7 +457,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		_ = s.reply(h, id, status, body)
 	}
 	known := s.opt.reg.Known(h.Command)
-	if !known {
+	if !known && !takesAny(s.handler) {
 		s.idles++
 		reply(pdu.IDGenericNack, pdu.StatusInvalidCommandID, nil)
 		return

@@ -183,7 +183,7 @@ func (s *Session) encode(h pdu.Header, body pdu.Body) (out []byte, err error) {
 
 // encodeResponse appends the response to a request.
 func (s *Session) encodeResponse(h pdu.Header, id pdu.CommandID, status pdu.Status, body pdu.Body) ([]byte, error) {
-	if body != nil && body.Command() != id {
+	if body != nil && body.Command() != id && body.Command() != pdu.IDGenericNack {
 		return nil, &pdu.EncodeError{Command: body.Command(), Field: "command_id", Value: fmt.Sprintf("0x%08X", uint32(body.Command())),
 			Reason: "it is no response to " + h.Command.String(), Status: pdu.StatusSystemError}
 	}
