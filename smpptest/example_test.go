@@ -178,6 +178,32 @@ func ExampleFaults_Next() {
 	// received: 1
 }
 
+// A client that is throttled, and then loses its session in the middle of a
+// message: it tries again what it may, says what it does not know, and binds
+// again.
+func ExampleFaults_client() {
+	srv := smpptest.NewServer(smpptest.Accept())
+	defer srv.Close()
+	faults := new(smpptest.Faults)
+	faults.Next(pdu.IDSubmitSM, smpptest.Throttled, smpptest.Truncated)
+	client := &smpp.Client{
+		Targets: []smpp.Target{{URL: srv.URL}}, Config: &smpp.Config{Dialer: faults},
+		MinBackoff: time.Millisecond, RetryBackoff: time.Millisecond,
+	}
+	defer client.Close()
+	for range 2 {
+		resp, err := client.Submit(context.Background(), &pdu.SubmitSM{Dest: pdu.International("491701234567")})
+		if err != nil {
+			fmt.Println(smpp.Outcome(err))
+			continue
+		}
+		fmt.Println("message id", resp.MessageID)
+	}
+	// Output:
+	// unknown
+	// message id 1
+}
+
 // Faults by chance, the same in every run: each of the messages is accepted,
 // refused, or it is not known which.
 func ExampleFaults_chance() {

@@ -151,6 +151,9 @@ func (r *run) traffic(rep *report) {
 	all.Wait()
 	for _, c := range centers {
 		c.stop()
+		if st := c.Stats(); len(c.Sessions()) != 0 || st.Connections != 0 || st.Bound != 0 {
+			r.fail("a message center ended with %d sessions, %d connections and %d of them bound", len(c.Sessions()), st.Connections, st.Bound)
+		}
 	}
 	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()
@@ -340,6 +343,9 @@ func (r *run) client(ctx context.Context, i int) {
 		rest()
 		workers.Wait()
 		stats := c.Stats()
+		if stats.Bound != 0 || stats.Waiting != 0 || stats.Held != 0 {
+			r.fail("a client ended with %d sessions bound, %d requests waiting and %d held", stats.Bound, stats.Waiting, stats.Held)
+		}
 		r.moved.Add(int64(stats.Moved))
 		r.retried.Add(int64(stats.Retried))
 	}
@@ -388,6 +394,9 @@ func (r *run) link(ctx context.Context, i int) {
 		}
 		cancel()
 		<-s.Done()
+		if n := s.Outstanding(); n != 0 {
+			r.fail("a session ended with %d requests outstanding", n)
+		}
 		r.ends.add(s.Err())
 		workers.Wait()
 	}
