@@ -47,6 +47,11 @@ func TestEncodingInPieces(t *testing.T) {
 		{"GSM", coding.GSM7, strings.Repeat("a\u20AC\u0394[]", 3000)},
 		{"UTF-16", coding.UTF16, strings.Repeat("a\u20AC\U0001F600", 3000)},
 		{"Latin-1", coding.Latin1, strings.Repeat("a\u00E9", 3000)},
+		{"Shift-JIS", coding.ShiftJIS, strings.Repeat("a\u65E5\uFF71\uE63E", 3000)},
+		{"JIS X 0212", coding.JISX0212, strings.Repeat("a\u4E02\u65E5\uFF71", 3000)},
+		{"EUC-KR", coding.EUCKR, strings.Repeat("a\uD55C", 3000)},
+		{"ISO-2022-JP, as long as a message", coding.ISO2022JP, strings.Repeat("a\u65E5\uFF71", 60)},
+		{"packed, as long as a message", coding.Packed{Header: 6}, strings.Repeat("a\u20AC", 60)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			want, err := coding.Encode(tt.cs, tt.text)
@@ -107,6 +112,22 @@ func TestEncodingError(t *testing.T) {
 				t.Errorf("%q is %q, %v, want %q", tt.text, got, err, tt.want)
 			}
 		})
+	}
+	// What depends on what stands in front has a limit, and says so.
+	long := strings.NewReader(strings.Repeat("a", 5000))
+	if got, err := io.ReadAll(transform.NewReader(long, coding.Encoding(coding.Packed{}).NewEncoder())); err == nil {
+		t.Errorf("packed: % X of a text that is too long for a reader", got)
+	}
+	if got, err := coding.Encoding(coding.Packed{}).NewEncoder().String(strings.Repeat("a", 8000)); err != nil || len(got) != 7000 {
+		t.Errorf("packed: %d octets, %v, want 7000", len(got), err)
+	}
+	// An octet is no character of packed text, so that none can stand for what is missing.
+	if got, err := encoding.ReplaceUnsupported(coding.Encoding(coding.Packed{}).NewEncoder()).String("a\u0416"); !errors.As(err, &e) {
+		t.Errorf("packed: %q, %v", got, err)
+	}
+	if got, err := encoding.ReplaceUnsupported(coding.Encoding(coding.ISO2022JP).NewEncoder()).String("\u65E5\u0E01\u65E5"); err != nil ||
+		coding.Decode(coding.ISO2022JP, []byte(got)) != "\u65E5?\u65E5" {
+		t.Errorf("ISO-2022-JP: %q, %v", got, err)
 	}
 	// A single octet would put UTF-16 out of step.
 	if got, err := encoding.ReplaceUnsupported(coding.Encoding(coding.UTF16).NewEncoder()).String("a\xFF"); !errors.As(err, &e) {

@@ -21,8 +21,8 @@ type Profile struct {
 	GSMDataCoding bool
 
 	// Charsets gives data_coding values a meaning of their own, in reading and composing, and beats the rules above.
-	// {1: coding.GSM7} is for peers that take 1 for the GSM alphabet; {0x0E: coding.FromEncoding("EUC-KR",
-	// korean.EUCKR)} adds Korean. A nil value is coding.GSM7.
+	// {1: coding.GSM7} is for peers that take 1 for the GSM alphabet; {0x0F: coding.FromEncoding("Big5",
+	// traditionalchinese.Big5)} adds Chinese. A nil value is coding.GSM7.
 	Charsets map[pdu.DataCoding]coding.Charset
 
 	// AddressCharset is the character set of names, which are alphanumeric addresses. nil is coding.ASCII, as SMPP has it;
