@@ -20,6 +20,7 @@ const (
 	DefaultResponseTimeout = 60 * time.Second
 	DefaultEnquireLink     = 30 * time.Second
 	DefaultSessionInit     = 30 * time.Second
+	DefaultLateGrace       = 60 * time.Second
 
 	DefaultHandshakeTimeout    = 10 * time.Second
 	DefaultAuthenticateTimeout = 60 * time.Second
@@ -75,6 +76,10 @@ type Config struct {
 	// settle for less. Zero: v3.4, which every message center knows.
 	Version pdu.Version
 
+	// ForceVersion is the version of the session whatever the two sides have
+	// announced, for a message center that tells the wrong one. Zero: as agreed.
+	ForceVersion pdu.Version
+
 	// Handler gets what the message center sends: deliver_sm, data_sm,
 	// alert_notification. Nil answers with StatusTemporaryAppError, so that the
 	// message center keeps the message.
@@ -103,6 +108,7 @@ type Config struct {
 	ResponseTimeout time.Duration // for a response, an enquire_link to be answered, a write to be taken; default 60 s
 	EnquireLink     time.Duration // silence of the peer after which an enquire_link is sent; default 30 s
 	Inactivity      time.Duration // time without a transaction after which the session is closed; default off
+	LateGrace       time.Duration // for a response after its timeout to be told by Trace.Late, for the last 1024 requests; default 60 s
 	SessionInit     time.Duration // for an outbind to come, where one is waited for; default 30 s
 
 	TLSConfig *tls.Config   // for ssmpp URLs; nil verifies the server by the system's certificates
@@ -117,24 +123,6 @@ type Config struct {
 	Trace  *Trace       // nil: none
 }
 
-// A Trace holds functions that are called as PDUs pass by. Unset ones cost
-// nothing. They are called on the way, with locks held, and must neither block
-// nor use the session; the octets are theirs for the time of the call only.
-// What they are given includes passwords; pdu.Registry.AppendDump hides them.
-type Trace struct {
-	Sent     func(s *Session, frame []byte) // a PDU is about to be written
-	Received func(s *Session, frame []byte) // a PDU was read
-
-	// Window is called when what the peer tells of its load has changed the
-	// number of requests that may wait for their responses, or the pause before
-	// each request.
-	Window func(s *Session, window int, pause time.Duration)
-
-	// Dropped is called for a response that answers no request in the window:
-	// its request may have timed out.
-	Dropped func(s *Session, h pdu.Header)
-}
-
 // options is what both sides of a session have.
 type options struct {
 	window, inbound int
@@ -147,6 +135,8 @@ type options struct {
 	enquire         time.Duration
 	inactivity      time.Duration
 	sessionInit     time.Duration
+	grace           time.Duration // for late responses
+	forced          pdu.Version   // of an ESME; 0: as agreed
 	reg             *pdu.Registry
 	strictness      pdu.Strictness
 	maxPDU          int
@@ -196,6 +186,8 @@ func (c *Config) options() *options {
 		window:     windowOf(c.Window),
 		inbound:    windowOf(c.InboundWindow),
 		heedless:   c.IgnoreLoad,
+		grace:      timer(c.LateGrace, DefaultLateGrace),
+		forced:     c.ForceVersion,
 		messages:   c.MessageRate,
 		parts:      c.PartRate,
 		limiter:    c.Limiter,

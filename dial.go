@@ -168,6 +168,8 @@ func (s *Session) bindRoundTrip(ctx context.Context, req pdu.BindRequest, versio
 	}
 }
 
+var errNoVersion = errors.New("the bind response has no sc_interface_version")
+
 type bindCall struct {
 	call
 	s       *Session
@@ -181,14 +183,24 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 		if b, ok := body.(pdu.BindResponse); ok {
 			resp = *b.BindRespFields()
 		}
-		mc, _ := pdu.TLVSCInterfaceVersion.Get(resp.TLVs)
 		s := c.s
-		s.mu.Lock()
-		version := negotiate(c.version, mc)
-		if resp.TLVs.Has(pdu.TLVSCInterfaceVersion.Tag()) && mc == 0 {
+		mc, _ := pdu.TLVSCInterfaceVersion.Get(resp.TLVs)
+		told := resp.TLVs.Has(pdu.TLVSCInterfaceVersion.Tag())
+		version, withoutTLVs := negotiate(c.version, mc), false
+		switch {
+		case s.opt.forced != 0:
+			version = s.opt.forced.Known()
+		case told && mc == 0:
 			version = pdu.V33
+		case !told && version >= pdu.V34:
+			// v3.4 takes such a message center for one without TLVs; many have them.
+			withoutTLVs = s.opt.strictness == pdu.Strict
+			if s.opt.strictness == pdu.ReportOnly && s.opt.trace.Irregular != nil {
+				s.opt.trace.Irregular(s, h, errNoVersion)
+			}
 		}
-		s.settle(version, false)
+		s.mu.Lock()
+		s.settle(version, withoutTLVs)
 		s.hearsLoad = s.obeys && version >= pdu.V50
 		s.bindResp, s.peerID = &resp, resp.SystemID
 		s.bindReq, s.bindID = c.req.BindFields(), c.req.Command()
@@ -196,6 +208,9 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 			s.setState(boundState(c.req.Command()))
 		}
 		s.mu.Unlock()
+		if s.opt.trace.Bound != nil {
+			s.opt.trace.Bound(s)
+		}
 	}
 	c.call.complete(h, body, err)
 }

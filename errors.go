@@ -22,6 +22,9 @@ var (
 	ErrDeadPeer = errors.New("the peer is silent: no answer to enquire_link")
 	// ErrPeerStuck ends a session whose peer does not read.
 	ErrPeerStuck = errors.New("the peer does not read what it is sent")
+	// ErrPeerLost ends a session whose peer has answered with generic_nack and
+	// pdu.StatusInvalidCommandLength again and again: it has lost the boundaries of PDUs.
+	ErrPeerLost = errors.New("the peer cannot make out the PDUs it is sent")
 	// ErrNotBound ends a session on which no bind came in time.
 	ErrNotBound = errors.New("no bind in time")
 	// ErrInactive ends a session without traffic.

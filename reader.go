@@ -262,6 +262,7 @@ func (s *Session) heardNow() {
 	s.mu.Lock()
 	s.setNow(now)
 	s.timers.heard, s.timers.enquired = now, time.Time{}
+	s.rttDue = s.rttSeq == 0
 	s.touch(now)
 	s.mu.Unlock()
 }
@@ -299,6 +300,7 @@ func (s *Session) flushRead() {
 	if s.transacts {
 		s.timers.active, s.transacts = s.now, false
 	}
+	s.received = s.rx
 	write := len(s.out) > 0 && !s.writing
 	if write {
 		s.writing = true
@@ -342,6 +344,7 @@ func (s *Session) got(frame []byte) {
 		s.opt.trace.Received(s, frame)
 	}
 	h, _, _ := pdu.ParseHeader(frame)
+	s.rx.traffic.count(h.Command, h.Status, len(frame))
 	if h.Command.IsResponse() {
 		if s.State() < StateBoundTX {
 			s.idles++
@@ -366,9 +369,12 @@ func (s *Session) completeResponses() {
 	for i := range s.resps {
 		r := &s.resps[i]
 		if slot, ok := s.win.take(r.header.Sequence); ok {
-			r.call, r.want = slot.call, slot.want
+			r.call, r.want, r.after = slot.call, slot.want, s.clock+s.ttl-slot.due
+			if slot.seq == s.rttSeq {
+				s.rtt, s.rttSeq = r.after, 0
+			}
 		} else if c, ok := s.takeControl(r.header.Sequence); ok {
-			r.call, r.want = c.call, c.want
+			r.call, r.want, r.after = c.call, c.want, s.clock+s.ttl-c.due
 		}
 	}
 	if len(s.waiters) > 0 || s.emptied != nil || s.freed != nil {
@@ -389,10 +395,18 @@ func (s *Session) completeResponses() {
 func (s *Session) complete(r *response) {
 	h := r.header
 	if r.call == nil {
-		if s.opt.trace.Dropped != nil {
-			s.opt.trace.Dropped(s, h)
-		}
+		s.stray(r)
 		return
+	}
+	if h.Status != pdu.StatusOK && (h.Status == pdu.StatusThrottled || h.Status == pdu.StatusQueueFull) {
+		s.rx.throttled++
+	}
+	if s.opt.trace.Response != nil {
+		s.opt.trace.Response(s, h, max(0, r.after))
+	}
+	if h.Command == pdu.IDUnbindResp && r.want == h.Command {
+		// The peer closes now. It gets a few seconds for that.
+		_ = s.conn.SetReadDeadline(time.Now().Add(3 * lingering))
 	}
 	if c, ok := r.call.(*rawCall); ok {
 		if s.obeys {
@@ -447,6 +461,14 @@ func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) 
 			body, s.dec = nil, s.opt.decoder()
 		}
 	}()
+	if s.opt.strictness == pdu.ReportOnly && s.opt.trace.Irregular != nil {
+		s.dec.SetStrictness(pdu.Strict)
+		_, _, err := s.dec.Decode(frame)
+		s.dec.SetStrictness(pdu.ReportOnly)
+		if err != nil {
+			s.opt.trace.Irregular(s, h, err)
+		}
+	}
 	_, body, err = s.dec.Decode(frame)
 	return body, err
 }
@@ -466,7 +488,11 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		s.transacts = true
 	}
 	notice := s.opt.reg.Notice(h.Command)
-	if status := refusal(s.side, s.State(), h.Command); status != pdu.StatusOK {
+	status := refusal(s.side, s.State(), h.Command)
+	if status == pdu.StatusOK && s.opt.strictness != pdu.Lenient {
+		status = s.irregular(h)
+	}
+	if status != pdu.StatusOK {
 		s.idles++
 		if !notice {
 			reply(h.Command.Response(), status, nil)
@@ -528,6 +554,7 @@ func (s *Session) busy(h pdu.Header, notice bool) {
 	if notice {
 		return
 	}
+	s.rx.refused++
 	status := pdu.StatusThrottled
 	if s.side == ESME {
 		status = pdu.StatusTemporaryAppError

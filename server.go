@@ -89,7 +89,12 @@ type Account struct {
 	SystemID string   // identity of the ESME; empty: the system_id it bound with
 	Window   int      // see Server.Window; zero: that
 	TLVs     tlv.List // sent with the bind response
-	Value    any      // the application's own
+
+	// ForceVersion is the version of the session whatever the two sides have
+	// announced, for an ESME that tells the wrong one. Zero: as agreed.
+	ForceVersion pdu.Version
+
+	Value any // the application's own
 
 	// How many sessions may be bound at once; zero: any number. A bind beyond
 	// them is answered with Limits.BindStatus.
@@ -127,6 +132,7 @@ func (srv *Server) options() *options {
 			sessionInit: timer(srv.SessionInit, DefaultSessionInit),
 			reg:         orElse(srv.Registry, pdu.Standard()),
 			strictness:  srv.Strictness,
+			grace:       DefaultLateGrace,
 			maxPDU:      maxPDUOf(srv.MaxPDU),
 			log:         orElse(srv.Logger, slog.Default()),
 			trace:       orElse(srv.Trace, &noTrace),
@@ -492,6 +498,10 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	if h.Command == pdu.IDBindTransceiver && version < pdu.V34 {
 		version = pdu.V34 // what it binds as, v3.3 does not have
 	}
+	if a.ForceVersion != 0 {
+		version = a.ForceVersion.Known()
+		withoutTLVs = version < pdu.V34
+	}
 	s.mu.Lock()
 	if s.err != nil || s.state != StateOpen && s.state != StateOutbound {
 		s.mu.Unlock()
@@ -519,6 +529,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		return false
 	}
 	s.out = out
+	s.sent.count(h.Command.Response(), pdu.StatusOK, len(out)-from)
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
@@ -539,6 +550,9 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	s.mu.Unlock()
 	if write {
 		s.drain(false)
+	}
+	if s.opt.trace.Bound != nil {
+		s.opt.trace.Bound(s)
 	}
 	return true
 }

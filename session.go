@@ -71,6 +71,14 @@ type Session struct {
 	tells       bool      // responses carry the load of this side
 	ctl         []control // requests outside the window
 	waiters     []*waiter
+	unslotted   []*waiter     // for room in out only
+	late        []lateRequest // timed out not long ago
+	sent        Traffic
+	received    received // as of the last batch
+	timeouts    uint64
+	rtt         time.Duration
+	rttSeq      uint32        // the request that is timed; 0: none
+	rttDue      bool          // the next one is to be
 	crowd       int           // requests that the last responses answered: as many senders may be about to send again
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
@@ -117,6 +125,9 @@ type Session struct {
 	transacts   bool // a PDU of the batch was a transaction
 	idles       int  // PDUs that no handler saw, and that are not charged for yet
 	peerUnbound bool
+	rx          received
+	nacked      int    // generic_nack in a row that tell of lost framing
+	nackedAt    uint64 // PDUs received at the last
 }
 
 // control is a request that takes no slot of the window.
@@ -132,6 +143,7 @@ type response struct {
 	header pdu.Header
 	call   completer
 	want   pdu.CommandID
+	after  time.Duration // since the request was sent
 }
 
 // A waiter is a sender that waits for a slot.
@@ -205,6 +217,9 @@ func (s *Session) setNow(now time.Time) {
 // start begins reading.
 func (s *Session) start() {
 	s.mu.Lock()
+	if s.opt.trace.Connected != nil {
+		s.opt.trace.Connected(s)
+	}
 	_, wait := s.timers.step(s.now, s.state)
 	s.sweepAt = s.now.Add(wait)
 	s.sweeper = time.AfterFunc(wait, s.sweep)
@@ -219,8 +234,12 @@ func (s *Session) setState(st State) {
 	if s.guest != nil && s.state.Bound() && !st.Bound() {
 		s.server.parted(s)
 	}
+	from := s.state
 	s.state = st
 	s.kind.Store(uint32(st))
+	if s.opt.trace.State != nil && st != from {
+		s.opt.trace.State(s, from, st)
+	}
 	if s.whenBound != nil && st.Bound() {
 		close(s.whenBound)
 		s.whenBound = nil
@@ -348,6 +367,7 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 			case <-c.done: // both at once: what is known counts
 			default:
 				// The response may still come, so the call is not used again.
+				s.forsake(seq)
 				return nil, &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
 			}
 		}
@@ -550,30 +570,34 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		if len(s.waiters) == 0 && s.win.used+s.granted < s.win.allowed && len(s.out) < maxGathered {
 			break
 		}
-		if windowed && s.shared.Load() && (len(s.waiters) > 0 || s.win.used+s.granted >= s.win.allowed) {
+		if !windowed {
+			if err := s.waitForRoom(ctx); err != nil {
+				return refuse(err)
+			}
+			continue
+		}
+		if s.shared.Load() && (len(s.waiters) > 0 || s.win.used+s.granted >= s.win.allowed) {
 			return refuse(errFull)
 		}
 		if err := s.wait(ctx); err != nil {
 			return refuse(err)
 		}
 		woken = true
-		if !windowed {
-			s.granted--
-			woken = false
-			s.wake()
-			if len(s.out) < maxGathered {
-				break
-			}
-		}
 	}
 	if s.win.used == 0 {
 		s.setNow(time.Now())
 		s.touch(s.now)
 	}
+	if s.rttDue || s.opt.trace.Response != nil {
+		s.setNow(time.Now())
+	}
 	due := s.clock + s.ttl
 	switch {
 	case windowed:
 		seq = s.win.add(id.Response(), due, call)
+		if s.rttDue {
+			s.rttSeq, s.rttDue = seq, false
+		}
 	default:
 		s.touch(s.now)
 		seq = s.nextSequence()
@@ -592,6 +616,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 	}
 	encoded = true
 	s.out = out
+	s.sent.count(id, pdu.StatusOK, len(out)-from)
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
@@ -683,6 +708,15 @@ func (s *Session) wait(ctx context.Context) error {
 	s.waiters = append(s.waiters, w)
 	s.noteFree()
 	s.mu.Unlock()
+	if t := s.opt.trace; t.WindowFull != nil || t.Waited != nil {
+		if t.WindowFull != nil {
+			t.WindowFull(s)
+		}
+		if t.Waited != nil {
+			since := time.Now()
+			defer func() { t.Waited(s, time.Since(since)) }()
+		}
+	}
 	var err error
 	select {
 	case <-w.ready:
@@ -702,12 +736,37 @@ func (s *Session) wait(ctx context.Context) error {
 	return err
 }
 
+// waitForRoom waits for room in what is written, without a slot. It is called,
+// and returns, with the lock held.
+func (s *Session) waitForRoom(ctx context.Context) error {
+	w := &waiter{make(chan struct{}, 1)}
+	s.unslotted = append(s.unslotted, w)
+	s.mu.Unlock()
+	var err error
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	s.mu.Lock()
+	if i := slices.Index(s.unslotted, w); i >= 0 {
+		s.unslotted = slices.Delete(s.unslotted, i, i+1)
+	}
+	return err
+}
+
 // wake grants what is free to those who wait, in order. It is called whenever
 // a slot was freed.
 func (s *Session) wake() {
 	if s.emptied != nil && s.win.used == 0 {
 		close(s.emptied)
 		s.emptied = nil
+	}
+	if len(s.unslotted) > 0 && (s.err != nil || s.closing != nil || len(s.out) < maxGathered) {
+		for _, w := range s.unslotted {
+			w.ready <- struct{}{}
+		}
+		s.unslotted = nil
 	}
 	n := 0
 	for n < len(s.waiters) && (s.err != nil || s.closing != nil ||
@@ -747,10 +806,14 @@ func (s *Session) sweep() {
 	s.sweeping = true
 	s.setNow(now)
 	late := s.win.expire(s.clock)
+	if len(late) > 0 || len(s.late) > 0 {
+		s.remember(late)
+	}
 	var lateCtl []control
 	for i := 0; i < len(s.ctl); {
 		if c := s.ctl[i]; s.clock >= c.due {
 			lateCtl = append(lateCtl, c)
+			s.timeouts++
 			s.ctl = slices.Delete(s.ctl, i, i+1)
 			continue
 		}
@@ -760,10 +823,13 @@ func (s *Session) sweep() {
 		s.wake()
 	}
 	act, wait := s.timers.step(now, s.state)
+	if slices.ContainsFunc(lateCtl, func(c control) bool { return c.want == pdu.IDUnbindResp }) {
+		act = doDeadPeer // what else could come
+	}
 	if act == doEnquire {
 		s.timers.enquired = now
 	}
-	quiet := !s.touched && s.win.used == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
+	quiet := !s.touched && s.win.used == 0 && len(s.late) == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
 	if s.in.relax() && quiet {
 		s.win.slots, s.out, s.spare, s.enc = nil, nil, nil, nil
 		if s.bigRead.Load() {
@@ -865,6 +931,7 @@ func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status,
 	if s.tells && status == pdu.StatusOK {
 		s.tell(from, body)
 	}
+	s.sent.count(id, status, len(s.out)-from)
 	s.owed += len(s.out) - from
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
@@ -1037,7 +1104,8 @@ func (s *Session) finish(why error) {
 	err := s.err
 	late := s.win.drain()
 	ctl := s.ctl
-	s.ctl, s.out, s.spare, s.win.slots = nil, nil, nil, nil
+	s.ctl, s.out, s.spare, s.win.slots, s.late = nil, nil, nil, nil, nil
+	s.received = s.rx
 	s.wake()
 	s.mu.Unlock()
 	s.cancel()
@@ -1055,6 +1123,9 @@ func (s *Session) finish(why error) {
 	s.mu.Unlock()
 	if s.server != nil {
 		s.server.forget(s)
+	}
+	if s.opt.trace.Ended != nil {
+		s.opt.trace.Ended(s, err)
 	}
 	close(s.done)
 }

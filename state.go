@@ -135,6 +135,43 @@ func refusal(side Side, state State, id pdu.CommandID) pdu.Status {
 	return pdu.StatusInvalidBindStatus
 }
 
+// since returns the version that introduced a request.
+func since(id pdu.CommandID) pdu.Version {
+	switch id {
+	case pdu.IDBroadcastSM, pdu.IDQueryBroadcastSM, pdu.IDCancelBroadcastSM:
+		return pdu.V50
+	case pdu.IDBindTransceiver, pdu.IDOutbind, pdu.IDDataSM, pdu.IDAlertNotification:
+		return pdu.V34
+	}
+	return pdu.V33
+}
+
+// overstep returns what a request is that a session of the given version and
+// state should not get, though it is taken unless that is to be strict: the
+// status that answers it, or StatusOK.
+func overstep(side Side, state State, v pdu.Version, id pdu.CommandID) pdu.Status {
+	switch {
+	case !state.Bound():
+	case since(id) > v:
+		return pdu.StatusInvalidCommandID
+	case id == pdu.IDDataSM && v >= pdu.V50 && !may(side.other(), id).has(state):
+		return pdu.StatusInvalidBindStatus // v3.4 allows it
+	}
+	return pdu.StatusOK
+}
+
+// irregular is overstep for a session that is strict, or reports.
+func (s *Session) irregular(h pdu.Header) pdu.Status {
+	status := overstep(s.side, s.State(), s.Version(), h.Command)
+	if status == pdu.StatusOK || s.opt.strictness == pdu.Strict {
+		return status
+	}
+	if s.opt.trace.Irregular != nil {
+		s.opt.trace.Irregular(s, h, status)
+	}
+	return pdu.StatusOK
+}
+
 // negotiate returns the version of a session from what the two sides announced.
 // mc is what sc_interface_version said, 0 when it was left out.
 func negotiate(esme, mc pdu.Version) pdu.Version {

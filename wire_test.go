@@ -263,9 +263,9 @@ func TestStrayResponses(t *testing.T) {
 
 func TestLateResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var late []pdu.Header
+		var late []smpp.LateResponse
 		c := &smpp.Config{ResponseTimeout: 10 * time.Second, Window: 1, EnquireLink: -1,
-			Trace: &smpp.Trace{Dropped: func(_ *smpp.Session, h pdu.Header) { late = append(late, h) }}}
+			Trace: &smpp.Trace{Late: func(_ *smpp.Session, l smpp.LateResponse) { late = append(late, l) }}}
 		s, _ := script(t, c, smpptest.Expect(pdu.IDSubmitSM), smpptest.Delay(30*time.Second), smpptest.AnswerDefault())
 		start := time.Now()
 		_, err := s.Submit(t.Context(), message)
@@ -279,8 +279,10 @@ func TestLateResponse(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if len(late) != 1 || late[0].Command != pdu.IDSubmitSM.Response() || late[0].Sequence != 2 {
-			t.Errorf("late: %v", late)
+		want := pdu.Header{Command: pdu.IDSubmitSM.Response(), Sequence: 2}
+		if len(late) != 1 || late[0].Request != pdu.IDSubmitSM || late[0].Header != want || late[0].Body.(*pdu.SubmitSMResp).MessageID != "1" ||
+			late[0].After < 28*time.Second || late[0].After > 32*time.Second {
+			t.Errorf("late: %+v", late)
 		}
 		if resp, err := s.Submit(t.Context(), message); err != nil || resp.MessageID != "2" {
 			t.Errorf("%v, %v", resp, err)
