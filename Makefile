@@ -12,7 +12,7 @@ FUZZ     ?= .
 FUZZTIME ?= 1m
 DURATION ?= 10m
 
-.PHONY: check test bench table latency fuzz soak vuln
+.PHONY: check test bench table latency conformance fuzz soak vuln
 
 # Vet and lint both modules.
 check:
@@ -35,6 +35,10 @@ table:
 # Its latency table: both paced at half of the library's highest rate.
 latency:
 	go run ./center/internal/benchtable -paced
+
+# Write docs/conformance.md by running the tests that it names.
+conformance:
+	go run ./internal/conformance
 
 # Every fuzz target for FUZZTIME, one after the other, or those whose name FUZZ matches.
 fuzz:

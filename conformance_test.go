@@ -133,73 +133,75 @@ func TestConformanceStates(t *testing.T) {
 		t.Fatalf("%d commands, %d states", len(spec.States), len(states))
 	}
 	for _, state := range states {
-		for name, row := range spec.States {
-			bubble(t, state.Name+"/"+name, func(t *testing.T) {
-				body, ok := pdu.Standard().New(row.ID)
-				if !ok {
-					t.Fatalf("no %s", name)
-				}
-				rnd := rand.New(rand.NewPCG(1, uint64(row.ID)))
-				pdu.Standard().Fill(rnd, body)
-				if state.Name == "closed" {
-					near, far := smpptest.Pipe()
-					srv := &smpp.Server{Handler: acceptAll}
-					defer srv.Close()
-					srv.ServeConn(far)
-					s, err := smpp.Bind(t.Context(), near, nil)
-					if err != nil {
-						t.Fatal(err)
+		t.Run(state.Name, func(t *testing.T) {
+			for name, row := range spec.States {
+				bubble(t, name, func(t *testing.T) {
+					body, ok := pdu.Standard().New(row.ID)
+					if !ok {
+						t.Fatalf("no %s", name)
 					}
-					_ = s.Close()
-					<-s.Done()
-					if err := s.Send(t.Context(), body); err == nil || smpp.Outcome(err) != smpp.NeverSent {
-						t.Errorf("sent after the end: %v", err)
+					rnd := rand.New(rand.NewPCG(1, uint64(row.ID)))
+					pdu.Standard().Fill(rnd, body)
+					if state.Name == "closed" {
+						near, far := smpptest.Pipe()
+						srv := &smpp.Server{Handler: acceptAll}
+						defer srv.Close()
+						srv.ServeConn(far)
+						s, err := smpp.Bind(t.Context(), near, nil)
+						if err != nil {
+							t.Fatal(err)
+						}
+						_ = s.Close()
+						<-s.Done()
+						if err := s.Send(t.Context(), body); err == nil || smpp.Outcome(err) != smpp.NeverSent {
+							t.Errorf("sent after the end: %v", err)
+						}
+						return
 					}
-					return
-				}
-				srv := &smpp.Server{Handler: smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
-					var resp pdu.Body
-					if in.Header.Command == pdu.IDQueryBroadcastSM { // whose response has to have TLVs
-						resp, _ = pdu.Standard().New(pdu.IDQueryBroadcastSM.Response())
-						pdu.Standard().Fill(rnd, resp)
+					srv := &smpp.Server{Handler: smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
+						var resp pdu.Body
+						if in.Header.Command == pdu.IDQueryBroadcastSM { // whose response has to have TLVs
+							resp, _ = pdu.Standard().New(pdu.IDQueryBroadcastSM.Response())
+							pdu.Standard().Fill(rnd, resp)
+						}
+						_ = w.Respond(pdu.StatusOK, resp)
+					})}
+					if state.Name == "unbound" {
+						srv.Handler = unanswered(t)
 					}
-					_ = w.Respond(pdu.StatusOK, resp)
-				})}
-				if state.Name == "unbound" {
-					srv.Handler = unanswered(t)
-				}
-				r, s := sessionIn(t, srv, state.Name)
-				allowed := slices.Contains(row.ESME, state.Name)
-				if row.ID == pdu.IDDataSM {
-					allowed = slices.Contains(spec.DataSM.ESME, state.Name) // v3.4 let it
-				}
-				r.send(pdu.Header{Sequence: 4}, body)
-				if pdu.Standard().Notice(row.ID) {
-					r.alive() // no answer
-					if s.State().String() != state.Name {
-						t.Errorf("became %v", s.State())
+					r, s := sessionIn(t, srv, state.Name)
+					allowed := slices.Contains(row.ESME, state.Name)
+					if row.ID == pdu.IDDataSM {
+						allowed = slices.Contains(spec.DataSM.ESME, state.Name) // v3.4 let it
 					}
-					return
-				}
-				_, isBind := body.(pdu.BindRequest)
-				got, _, frame := r.next()
-				if frame == nil || got.Command != row.ID.Response() || got.Sequence != 4 {
-					t.Fatalf("answered with %v", got)
-				}
-				want := pdu.StatusInvalidBindStatus
-				switch {
-				case allowed:
-					want = pdu.StatusOK
-				case isBind && s.State().Bound():
-					want = pdu.StatusAlreadyBound
-				case row.ID == pdu.IDUnbind && state.Name == "unbound":
-					want = pdu.StatusOK // both may send it at once
-				}
-				if got.Status != want {
-					t.Errorf("%s in %s is answered with %v; want %v", name, state.Name, got.Status, want)
-				}
-			})
-		}
+					r.send(pdu.Header{Sequence: 4}, body)
+					if pdu.Standard().Notice(row.ID) {
+						r.alive() // no answer
+						if s.State().String() != state.Name {
+							t.Errorf("became %v", s.State())
+						}
+						return
+					}
+					_, isBind := body.(pdu.BindRequest)
+					got, _, frame := r.next()
+					if frame == nil || got.Command != row.ID.Response() || got.Sequence != 4 {
+						t.Fatalf("answered with %v", got)
+					}
+					want := pdu.StatusInvalidBindStatus
+					switch {
+					case allowed:
+						want = pdu.StatusOK
+					case isBind && s.State().Bound():
+						want = pdu.StatusAlreadyBound
+					case row.ID == pdu.IDUnbind && state.Name == "unbound":
+						want = pdu.StatusOK // both may send it at once
+					}
+					if got.Status != want {
+						t.Errorf("%s in %s is answered with %v; want %v", name, state.Name, got.Status, want)
+					}
+				})
+			}
+		})
 	}
 }
 
