@@ -333,3 +333,20 @@ func TestServeTLSReloads(t *testing.T) {
 		t.Errorf("the first session: %v", err)
 	}
 }
+
+// certificates makes files with a certificate and a key for each name.
+func certificates(names ...string) (dir string, ca *x509.CertPool, err error) {
+	if dir, err = os.MkdirTemp("", "smpp"); err != nil {
+		return "", nil, err
+	}
+	a, err := newAuthority()
+	if err != nil {
+		return "", nil, err
+	}
+	for i, name := range names {
+		if _, err := a.issue(int64(i+2), name, filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")); err != nil {
+			return "", nil, err
+		}
+	}
+	return dir, a.pool, nil
+}
