@@ -22,6 +22,8 @@ import (
 //		d, err := c.Receipt(ctx, now, r) // d.Key is "order 17"
 //	}
 //
+// SMPP v3.4, 2.11 and appendix B; the message_id of a receipt is the one that the submit_sm_resp returned, but for Rule.
+//
 // A Correlator is for one message center, as message ids mean nothing elsewhere; all sessions with it share one. It starts
 // no goroutine and reads no clock, and the memory it takes is bounded. It must not be copied, nor its fields changed,
 // after its first use. It may be used by several goroutines at once; its functions are called without any lock held. The
@@ -294,7 +296,8 @@ func (c *Correlator) trackID(ctx context.Context, now time.Time, t TrackedPart) 
 }
 
 // Receipt takes a receipt that came at the time now and returns the message that it is about, with the parts of it that
-// other receipts were about. Changed of the Delivery is false if the receipt is a repeated one, or comes after the final one.
+// other receipts were about. Changed of the Delivery is false if the receipt is a repeated one, or comes after the final one; a
+// caller that may fail before it has noted a change goes by the State, which a repeated receipt brings again.
 //
 // It returns nil, and no error, if the message is not known: then the receipt is kept for Grace, so that a Track to come
 // finds it and calls Early, and Unknown is called if none comes. An error is one of the Store; then the receipt was not

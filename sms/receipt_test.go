@@ -286,6 +286,7 @@ func TestReadReceipt(t *testing.T) {
 		{"prose", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("my id: is 12 and stat")}, true, "", -1},
 		{"header", sms.Profile{}, &pdu.DeliverSM{ESMClass: 0x44, ShortMessage: []byte("\x05\x00\x03\x01\x01\x01" + text)}, true, "1", 2},
 		{"P9 ASCII announced as UCS2", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: []byte(text)}, true, "1", 2},
+		{"P9 ASCII announced as UCS2, without stat", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: []byte("id:1 status:gone"), TLVs: tlv.List{state}}, true, "1", 3},
 		{"P9 UCS2 announced as default", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("\x00i\x00d\x00:\x001\x00 \x00s\x00t\x00a\x00t\x00:\x00D\x00E\x00L\x00I\x00V\x00R\x00D")}, true, "1", 2},
 		{"underscore of ASCII", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:a_b done_date:2403011230 stat:DELIVRD")}, true, "a_b", 2},
 		{"underscore of GSM", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:a\x11b done\x11date:2403011230 stat:DELIVRD")}, true, "a_b", 2},

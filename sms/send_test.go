@@ -367,7 +367,7 @@ func TestSendOverSession(t *testing.T) {
 						return near, nil
 					})
 					client := &smpp.Client{Targets: []smpp.Target{{URL: "smpp://mc"}}, Config: config}
-					defer client.Close()
+					defer func() { _ = client.Close() }()
 					if err := client.Connect(t.Context()); err != nil {
 						t.Fatal(err)
 					}
