@@ -686,3 +686,14 @@ func BenchmarkCorrelator(b *testing.B) {
 		})
 	})
 }
+
+func TestCorrelatorTimes(t *testing.T) {
+	w := watch(&watched{Correlator: sms.Correlator{Expiry: time.Hour, Grace: time.Second}})
+	run(t, w, [][2]string{
+		{"receipt y DELIVRD", "none"}, {"track a 1/1 x", ""}, {"track b 1/1 z", ""}, {"after 999ms", ""}, {"after 1ms", ""}, {"receipt z EXPIRED", "b expired! +1"},
+		{"after 1s", ""}, {"receipt z EXPIRED", "none"}, {"after 3597s", ""}, {"receipt x ENROUTE", "a enroute 1 +1"}, {"after 1s", ""}, {"receipt x DELIVRD", "none"},
+	}...)
+	if !slices.Equal(w.expired, []string{"a enroute 1"}) || !slices.Equal(w.unknown, []string{"y", "z"}) {
+		t.Errorf("expired %q, unknown %q", w.expired, w.unknown)
+	}
+}

@@ -395,3 +395,34 @@ func TestSendOverSession(t *testing.T) {
 		})
 	}
 }
+
+// An immediate one answers before SubmitFunc returns, and does something else as well.
+type immediate struct {
+	sequential
+	also func(part int)
+}
+
+func (s *immediate) SubmitFunc(ctx context.Context, m *pdu.SubmitSM, done func(*pdu.SubmitSMResp, error)) error {
+	done(s.Submit(ctx, m))
+	s.also(len(s.sent))
+	return nil
+}
+
+func TestSendStops(t *testing.T) {
+	s := &immediate{also: func(int) {}}
+	s.answers = []error{nil, pdu.StatusInvalidDest}
+	r, err := sms.Send(t.Context(), s, outgoing(long))
+	if outcomes(r) != "accepted, refused, never sent" || !errors.Is(err, pdu.StatusInvalidDest) || len(s.sent) != 2 {
+		t.Errorf("a part is refused while others wait: %s, %v, %d sent", outcomes(r), err, len(s.sent))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s = &immediate{also: func(part int) {
+		if part == 2 {
+			cancel()
+		}
+	}}
+	r, err = sms.Send(ctx, s, outgoing(long))
+	if outcomes(r) != "accepted, accepted, never sent" || !errors.Is(err, context.Canceled) || !slices.Equal(r.IDs(), []string{"id1", "id2"}) {
+		t.Errorf("ctx ends while others wait: %s, %v", outcomes(r), err)
+	}
+}
