@@ -27,10 +27,11 @@ func main() {
 	flag.IntVar(&c.sessions, "sessions", 50, "sessions at a time")
 	flag.IntVar(&c.rate, "rate", 1000, "requests a second, of both sides together")
 	flag.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "of the faults; default: the time")
+	flag.Float64Var(&c.faults, "faults", 1, "how many times as often as usual something goes wrong, 0 to 40")
 	file := flag.String("report", "", "file to write the report to as well")
 	flag.Parse()
-	if flag.NArg() > 0 || c.duration <= 0 || c.sessions < 5 || c.rate < 1 {
-		fmt.Fprintln(os.Stderr, "soak: -duration is positive, -sessions at least 5, -rate at least 1, and there are no arguments")
+	if flag.NArg() > 0 || c.duration <= 0 || c.sessions < 5 || c.rate < 1 || c.faults < 0 || c.faults > 40 {
+		fmt.Fprintln(os.Stderr, "soak: -duration is positive, -sessions at least 5, -rate at least 1, -faults from 0 to 40, and there are no arguments")
 		os.Exit(2)
 	}
 	rep := soak(c)

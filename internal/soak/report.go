@@ -24,6 +24,7 @@ type report struct {
 	Sessions  int
 	Rate      int
 	Seed      uint64
+	Times     float64 // as many faults as usual
 	GoVersion string
 	CPUs      int
 
@@ -99,7 +100,7 @@ func mib(octets uint64) string { return fmt.Sprintf("%.1f MiB", float64(octets)/
 func (rep *report) write(w io.Writer) error {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("Soak: %v, %d sessions, %d requests a second, seed %d (%s, %d CPUs)", rep.Duration, rep.Sessions, rep.Rate, rep.Seed, rep.GoVersion, rep.CPUs)
+	p("Soak: %v, %d sessions, %d requests a second, %g times the usual faults, seed %d (%s, %d CPUs)", rep.Duration, rep.Sessions, rep.Rate, rep.Times, rep.Seed, rep.GoVersion, rep.CPUs)
 	p("")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(c *tally, name, direction string) {

@@ -21,16 +21,17 @@ import (
 // A config says how to soak.
 type config struct {
 	duration time.Duration
-	sessions int    // of clients
-	rate     int    // requests a second, of both sides together
-	seed     uint64 // of the faults
+	sessions int     // of clients
+	rate     int     // requests a second, of both sides together
+	seed     uint64  // of the faults
+	faults   float64 // how many times as often as usual they are
 }
 
 // A run is one soak.
 type run struct {
 	config
 	ledger    *ledger
-	faults    *smpptest.Faults
+	wire      *smpptest.Faults
 	tokens    chan struct{}
 	addresses [2]string    // of the message centers
 	active    atomic.Int64 // handlers that answer later, and senders of the message center
@@ -70,23 +71,22 @@ const (
 	patience        = 60 * time.Second // for the end
 )
 
-// rates are what befalls one direction: about one session in two dies of them
-// in a minute, at the default rate.
-func rates() smpptest.Rates {
+// rates are what befalls one direction.
+func rates(times float64) smpptest.Rates {
 	return smpptest.Rates{
-		Drop: 0.002, Duplicate: 0.005, Overtake: 0.005, Trickle: 0.005, Malform: 0.003,
-		Garble: 0.0002, Truncate: 0.0002, Stall: 0.0002,
-		Refuse: 0.001, Burst: 5, RefuseBind: 0.03,
+		Drop: 0.002 * times, Duplicate: 0.005 * times, Overtake: 0.005 * times, Trickle: 0.005 * times, Malform: 0.003 * times,
+		Garble: 0.0002 * times, Truncate: 0.0002 * times, Stall: 0.0002 * times,
+		Refuse: 0.001 * times, Burst: 5, RefuseBind: min(0.03*times, 0.5),
 		Latency: smpptest.Exponential(2 * time.Millisecond),
 	}
 }
 
 // soak runs traffic with faults for a while and judges what came of it.
 func soak(c config) *report {
-	rep := &report{Duration: c.duration, Sessions: c.sessions, Rate: c.rate, Seed: c.seed, GoVersion: runtime.Version(), CPUs: runtime.GOMAXPROCS(0)}
+	rep := &report{Duration: c.duration, Sessions: c.sessions, Rate: c.rate, Seed: c.seed, Times: c.faults, GoVersion: runtime.Version(), CPUs: runtime.GOMAXPROCS(0)}
 	rep.GoroutinesBefore, rep.HeapBefore = runtime.NumGoroutine(), heap()
 	r := &run{config: c, ledger: new(ledger), tokens: make(chan struct{}, max(c.rate/10, 1))}
-	r.faults = &smpptest.Faults{Seed: c.seed, Sent: rates(), Received: rates(), Observe: r.observe}
+	r.wire = &smpptest.Faults{Seed: c.seed, Sent: rates(c.faults), Received: rates(c.faults), Observe: r.observe}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -99,7 +99,7 @@ func soak(c config) *report {
 	rep.Tallies, rep.Wrong = r.ledger.judge()
 	rep.Wrong = append(rep.Wrong, r.failed...)
 	rep.Requests = int(r.ledger.n)
-	rep.Faults = r.faults.Counts()
+	rep.Faults = r.wire.Counts()
 	rep.Bound, rep.DialsFailed, rep.Restarts, rep.Kills = r.bound.Load(), r.dialsFailed.Load(), r.restarts.Load(), r.kills.Load()
 	rep.Moved, rep.Retried, rep.Ends = r.moved.Load(), r.retried.Load(), r.ends.counts
 	r = nil
@@ -283,7 +283,7 @@ func (r *run) restart(ctx context.Context, which int, c *center) *center {
 // sessionConfig is that of the i-th session: all versions and modes are there.
 func (r *run) sessionConfig(i int) *smpp.Config {
 	c := &smpp.Config{
-		SystemID: fmt.Sprintf("esme%d", i), Handler: r.handler(false), Dialer: r.faults, Window: 5 + i%16, InboundWindow: 10,
+		SystemID: fmt.Sprintf("esme%d", i), Handler: r.handler(false), Dialer: r.wire, Window: 5 + i%16, InboundWindow: 10,
 		ResponseTimeout: responseTimeout, EnquireLink: enquireLink, Logger: slog.New(slog.DiscardHandler),
 		Version: pdu.V34,
 	}

@@ -27,7 +27,7 @@ func length(t *testing.T) time.Duration {
 }
 
 func TestSoak(t *testing.T) {
-	rep := soak(config{duration: length(t), sessions: 50, rate: 1000, seed: uint64(time.Now().UnixNano())})
+	rep := soak(config{duration: length(t), sessions: 50, rate: 1000, faults: 1, seed: uint64(time.Now().UnixNano())})
 	var out strings.Builder
 	if err := rep.write(&out); err != nil {
 		t.Error(err)
