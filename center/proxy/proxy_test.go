@@ -142,7 +142,7 @@ func TestTrusted(t *testing.T) {
 	}
 }
 
-// Whoever is not trusted may claim what he will.
+// Whoever is not trusted may claim what he will (B33 of docs/node-smpp.md).
 func TestSpoofing(t *testing.T) {
 	for version, head := range map[string][]byte{
 		"v1": []byte("PROXY TCP4 192.0.2.33 198.51.100.4 4711 2775\r\n"),
@@ -177,7 +177,7 @@ func TestSpoofing(t *testing.T) {
 }
 
 // What a trusted proxy sends that is no header ends its connection, and that
-// alone.
+// alone (B33, B34 of docs/node-smpp.md).
 func TestBadHeaders(t *testing.T) {
 	udp, err := proxyproto.HeaderProxyFromAddrs(2, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 2}).Format()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -199,23 +198,18 @@ func manyAtOnce(ctx context.Context, address string, messages []*pdu.SubmitSM) e
 	return session.Shutdown(ctx) // waits for the answers, then unbinds
 }
 
-func again(ctx context.Context, address string, config *smpp.Config, use func(*smpp.Session)) error {
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		session, err := smpp.Dial(ctx, address, config)
-		if errors.Is(err, pdu.StatusInvalidPassword) || errors.Is(err, pdu.StatusInvalidSystemID) {
-			return err // will not get better
-		}
-		if err == nil {
-			wait = time.Second
-			use(session)
-			<-session.Done() // Err says why
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
+func again(ctx context.Context, address, spare string, config *smpp.Config, m *pdu.SubmitSM) error {
+	client := &smpp.Client{
+		Targets:  []smpp.Target{{URL: address}, {URL: spare, Priority: 1}},
+		Config:   config,
+		Sessions: 4, // with each
 	}
+	defer client.Close() // unbinds
+	if err := client.Connect(ctx); err != nil {
+		return err // ctx has ended, or all binds were refused for good
+	}
+	_, err := client.Submit(ctx, m) // on the session with most room, when there is one
+	return err
 }
 
 func watch() *smpp.Config {
@@ -279,9 +273,7 @@ func TestMigration(t *testing.T) {
 	if _, err := srv.WaitReceived(ctx, pdu.IDSubmitSM, 8); err != nil {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var once sync.Once
-	if err := again(ctx, address, watch(), func(s *smpp.Session) { once.Do(cancel); _ = s.Close() }); !errors.Is(err, context.Canceled) {
+	if err := again(ctx, address, address, watch(), &pdu.SubmitSM{Dest: mobile}); err != nil {
 		t.Error(err)
 	}
 
