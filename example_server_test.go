@@ -93,7 +93,7 @@ func ExampleSession_TLS() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := func(name string) string { return filepath.Join(dir, name) }
 
 	srv := &smpp.Server{
@@ -128,8 +128,9 @@ func ExampleSession_TLS() {
 		}
 	}
 	_ = srv.Close()
-	<-served
+	fmt.Println(<-served)
 	// Output:
 	// acme refused: false
 	// bigco refused: true
+	// smpp: server closed
 }

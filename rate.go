@@ -86,27 +86,6 @@ func (l *Limiter) refund(body pdu.Body) {
 	l.mu.Unlock()
 }
 
-// allow takes what body weighs if it need not wait, for a side that refuses
-// rather than waits.
-func (l *Limiter) allow(body pdu.Body) bool {
-	if l == nil {
-		return true
-	}
-	messages, parts := weigh(body)
-	if parts == 0 {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Since(l.epoch)
-	if l.messages.take(now, messages) > 0 || l.parts.take(now, parts) > 0 {
-		l.messages.giveBack(messages)
-		l.parts.giveBack(parts)
-		return false
-	}
-	return true
-}
-
 // A bucket is a rate limit as a pure function of the time: it knows when what
 // was taken will have been earned. The zero value limits nothing.
 type bucket struct {

@@ -456,7 +456,9 @@ func TestBindDelay(t *testing.T) {
 		}}
 		for range 3 {
 			r, _ := dialFrom(t, srv, tcp("192.0.2.1"))
-			r.status(trx("a", "guess"))
+			if st := r.status(trx("a", "guess")); st != pdu.StatusInvalidPassword {
+				t.Error(st)
+			}
 		}
 		before := runtime.NumGoroutine()
 		var waiting []*raw
@@ -841,7 +843,7 @@ func TestShutdownLosesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := srv.Server.Shutdown(ctx); err != nil {
+	if err := srv.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
 	if err := <-served; !errors.Is(err, smpp.ErrServerClosed) {

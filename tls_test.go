@@ -223,7 +223,9 @@ func TestHandshakeTimeout(t *testing.T) {
 		}
 		_ = s.Close()
 		_ = srv.Close()
-		<-served
+		if err := <-served; !errors.Is(err, smpp.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 }
 
@@ -308,7 +310,9 @@ func TestServeTLSReloads(t *testing.T) {
 	go func() { served <- srv.ServeTLS(l, certFile, keyFile) }()
 	defer func() {
 		_ = srv.Close()
-		<-served
+		if err := <-served; !errors.Is(err, smpp.ErrServerClosed) {
+			t.Error(err)
+		}
 	}()
 	dial := func() *smpp.Session {
 		s, err := smpp.Dial(t.Context(), "ssmpp://"+l.Addr().String(), &smpp.Config{TLSConfig: &tls.Config{RootCAs: a.pool}})
