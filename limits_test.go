@@ -192,7 +192,7 @@ func TestScanners(t *testing.T) {
 			}
 			if len(test.octets) >= 16 {
 				want := binary.BigEndian.Uint32(test.octets[12:])
-				if binary.BigEndian.Uint32(test.octets) < 16 {
+				if binary.BigEndian.Uint32(test.octets) < 16 || pdu.CommandID(binary.BigEndian.Uint32(test.octets[4:])).IsResponse() {
 					want = 0
 				}
 				if h.Sequence != want {

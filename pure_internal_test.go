@@ -77,7 +77,7 @@ func TestStateTable(t *testing.T) {
 	}
 }
 
-func TestTransitions(t *testing.T) {
+func TestBoundState(t *testing.T) {
 	for id, st := range map[pdu.CommandID]State{pdu.IDBindTransmitter: StateBoundTX, pdu.IDBindReceiverResp: StateBoundRX, pdu.IDBindTransceiver: StateBoundTRX} {
 		if got := boundState(id); got != st {
 			t.Errorf("%v leads to %v", id, got)
