@@ -67,6 +67,9 @@ type Account struct {
 	// not, as an address_range is written. An ESME may also claim addresses by
 	// the address_range of its bind.
 	Addresses []string
+
+	// Delivery is what it is sent, and how.
+	Delivery Delivery
 }
 
 // Default is the account that a message center has without any configuration.
@@ -95,6 +98,9 @@ func (a Account) Check() error {
 		return fmt.Errorf("account %q: window %d; 1 or more is required, 0 is the default", a.ID, a.Window)
 	case a.DeliverWindow < 0:
 		return fmt.Errorf("account %q: deliver_window %d; 1 or more is required, 0 is the default", a.ID, a.DeliverWindow)
+	}
+	if err := a.Delivery.check(); err != nil {
+		return fmt.Errorf("account %q: %w", a.ID, err)
 	}
 	return nil
 }
