@@ -619,11 +619,12 @@ func (c *Client) elsewhere(err error) bool {
 	if !errors.As(err, &e) || e.Sent {
 		return false
 	}
-	if e.Err == errFull {
+	if errors.Is(e.Err, errFull) {
 		return true // others were faster
 	}
-	switch e.Err.(type) {
-	case *SessionError, *StateError:
+	var ended *SessionError
+	var state *StateError
+	if errors.As(e.Err, &ended) || errors.As(e.Err, &state) {
 		c.moved.Add(1)
 		return true
 	}

@@ -196,6 +196,7 @@ func givesUp(l Link) bool {
 // retire notes that a link has given up. The last one ends the client.
 func (l *link) retire() {
 	c := l.client
+	defer c.queue.wakeAll() // somebody may have waited for this link
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	errs := make([]error, len(c.links))

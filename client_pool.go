@@ -3,6 +3,8 @@ package smpp
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -146,10 +148,10 @@ func (c *Client) waitSession(ctx context.Context, id pdu.CommandID) (*Session, e
 			return s, nil
 		case p.err != nil:
 			err = p.err
-		case s == nil && !c.couldSend(id):
-			err = &StateError{ESME, c.idleState()}
-		case s == nil && c.FailFast && id != 0:
-			err = ErrNoSession
+		case s == nil && id != 0:
+			if err = c.hopeless(id); err == nil && c.FailFast {
+				err = ErrNoSession
+			}
 		}
 		if err != nil {
 			c.queue.drop(w)
@@ -167,19 +169,27 @@ func (c *Client) waitSession(ctx context.Context, id pdu.CommandID) (*Session, e
 	}
 }
 
-// couldSend reports whether any session that the client wants may send a
-// command once it is bound.
-func (c *Client) couldSend(id pdu.CommandID) bool {
-	if id == 0 {
-		return true
+// hopeless returns why there will be no session that may send a command, or nil
+// if there may be one.
+func (c *Client) hopeless(id pdu.CommandID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var gaveUp []error
+	var state State
+	for _, l := range c.links {
+		state = boundState(l.config.Bind.request(pdu.Bind{}).Command())
+		switch {
+		case !may(ESME, id).has(state):
+		case l.status.State != LinkGaveUp:
+			return nil
+		default:
+			gaveUp = append(gaveUp, l.status.Err)
+		}
 	}
-	set := may(ESME, id)
-	return slices.ContainsFunc(c.links, func(l *link) bool { return set.has(boundState(l.config.Bind.request(pdu.Bind{}).Command())) })
-}
-
-// idleState is the state that the sessions of the client are in when bound.
-func (c *Client) idleState() State {
-	return boundState(c.links[0].config.Bind.request(pdu.Bind{}).Command())
+	if gaveUp == nil {
+		return &StateError{ESME, state}
+	}
+	return fmt.Errorf("%w: %w", ErrGaveUp, errors.Join(gaveUp...))
 }
 
 // A queue is the senders that wait for a session or for room in one.

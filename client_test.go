@@ -595,6 +595,23 @@ func TestClientBindModes(t *testing.T) {
 			t.Errorf("%d, %v", delivered, s.BindMode())
 		}
 	})
+	bubble(t, "transmitters given up", func(t *testing.T) {
+		var n network
+		n.serve(t, "mc", &smpp.Server{Authenticate: func(ctx context.Context, _ *pdu.Bind) (*smpp.Account, error) {
+			if smpp.SessionFrom(ctx).BindMode() == smpp.Transmitter {
+				<-time.After(time.Second)
+				return nil, pdu.StatusBindFailed
+			}
+			return nil, nil
+		}})
+		c := &smpp.Client{Targets: targets("mc"), Receivers: 1, Config: &smpp.Config{Bind: smpp.Transmitter}}
+		start(t, &n, c)
+		_, err := c.Submit(t.Context(), message) // waits, and is told
+		isRequestError(t, err, smpp.NeverSent, true, pdu.StatusBindFailed)
+		if !errors.Is(err, smpp.ErrGaveUp) || c.Err() != nil {
+			t.Errorf("%v, %v", err, c.Err())
+		}
+	})
 	bubble(t, "receivers alone", func(t *testing.T) {
 		var n network
 		n.serve(t, "mc", &smpp.Server{})

@@ -42,6 +42,25 @@
 // calls back with the response. RoundTrip is for requests whose type is not
 // known, as in a proxy.
 //
+// # A client that heals
+//
+// A Client keeps several sessions bound, with one message center or more, and
+// has the methods of a Session. It dials again after a pause of random length,
+// gives each request to the session with the most room, fails over, sends again
+// in order what a message center refuses for the moment, and gives up on accounts
+// that are refused. Links, Stats and LinkChanged show what goes on. What it does
+// not do is send a request twice whose outcome is unknown:
+//
+//	client := &smpp.Client{
+//		Targets: []smpp.Target{
+//			{URL: "smpp://acme:secret@smsc1.example.com"},
+//			{URL: "smpp://acme:secret@smsc2.example.com", Priority: 1},
+//		},
+//		Sessions: 4,
+//	}
+//	defer client.Close()
+//	resp, err := client.Submit(ctx, m)
+//
 // # Receiving
 //
 // What the peer sends goes to a Handler. HandlerFor makes one of a function with
