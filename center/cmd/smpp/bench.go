@@ -77,6 +77,7 @@ lets everybody bind and answers every submission at once.`,
 	fs.Float64Var(&f.options.Rate, "rate", 0, "messages a second in all; 0 means as fast as it goes (`number`)")
 	fs.DurationVar(&f.options.Ramp, "ramp", 0, "time in which --rate is reached (`duration`)")
 	fs.Float64SliceVar(&f.options.Steps, "steps", nil, "instead of --rate, messages a second to hold one after the other (`numbers`)")
+	fs.BoolVar(&f.options.Obey, "obey-load", false, "slow down when the message center is throttling or congested, as a client does")
 	fs.BoolVar(&f.options.Receipts, "receipts", false, "ask for receipts and wait for them")
 	fs.DurationVar(&f.options.ReceiptTimeout, "receipt-timeout", time.Minute, "longest wait for receipts after the last response (`duration`)")
 	fs.IntVar(&f.options.Destinations, "destinations", 1, "addresses to send to in turn (`number`)")

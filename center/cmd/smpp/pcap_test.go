@@ -42,7 +42,7 @@ func TestPcap(t *testing.T) {
 		{"texts", []string{"--pcap-texts"}, true},
 	} {
 		args := append([]string{"send", "--url", url, "--to", "491701234567", "--pcap", file(c.name)}, c.args...)
-		if status, _, stderr := run(t, "", append(args, "Good morning")...); status != 0 || stderr != "" {
+		if status, _, stderr := run(t, "", append(args, "Good morning")...); status != 0 {
 			t.Fatalf("%s: exit status %d: %s", c.name, status, stderr)
 		}
 		got := decoded(t, file(c.name), s.address)

@@ -27,7 +27,7 @@ const (
 
 // Options says what to send. The zero value of a field is its default.
 type Options struct {
-	// Dial binds a session; Window, InboundWindow and Handler are set.
+	// Dial binds a session; Window, InboundWindow, IgnoreLoad and Handler are set.
 	Dial func(context.Context, smpp.Config) (*smpp.Session, error)
 
 	Messages int           // in all, those of the warm-up aside; zero: no limit but Duration
@@ -47,6 +47,10 @@ type Options struct {
 	// Steps, instead of Rate, are held one after the other, each for the same
 	// part of Duration.
 	Steps []float64
+
+	// Obey has sessions slow down when the message center says that it has too
+	// much to do, as a client does. A measurement goes on.
+	Obey bool
 
 	// Destinations is how many addresses are sent to in turn; zero: 1. A message
 	// center may deliver to each in order only.
@@ -338,7 +342,7 @@ func bindAll(ctx context.Context, o Options, h smpp.Handler) ([]*smpp.Session, e
 		}
 		wg.Go(func() {
 			defer func() { <-room }()
-			if sessions[i], failed[i] = o.Dial(ctx, smpp.Config{Window: o.Window, InboundWindow: 10_000, Handler: h}); failed[i] != nil {
+			if sessions[i], failed[i] = o.Dial(ctx, smpp.Config{Window: o.Window, InboundWindow: 10_000, IgnoreLoad: !o.Obey, Handler: h}); failed[i] != nil {
 				cancel() // what one is refused, the others would be, too
 			}
 		})

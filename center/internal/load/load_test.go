@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -82,12 +83,12 @@ func TestOutcomes(t *testing.T) {
 	for _, style := range styles {
 		t.Run(string(style), func(t *testing.T) {
 			dial := serve(t, func(ctx context.Context, n int64, _ *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
-				switch {
-				case n%10 == 1:
+				switch n % 10 {
+				case 1:
 					return nil, pdu.StatusThrottled
-				case n%10 == 2:
+				case 2:
 					return nil, pdu.StatusQueueFull
-				case n%10 == 3:
+				case 3:
 					return nil, pdu.StatusInvalidDest
 				}
 				return accept(n)
@@ -295,9 +296,9 @@ func TestDestinations(t *testing.T) {
 }
 
 func TestRefusedBind(t *testing.T) {
-	failed := fmt.Errorf("refused")
+	failed := errors.New("refused")
 	_, err := load.Run(t.Context(), load.Options{Conns: 3, Messages: 1, Dial: func(context.Context, smpp.Config) (*smpp.Session, error) { return nil, failed }}, nil)
-	if err != failed {
+	if !errors.Is(err, failed) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -316,5 +317,19 @@ func TestMessage(t *testing.T) {
 		if err != nil || len(frame) != size {
 			t.Errorf("size %d: %d octets, %v", size, len(frame), err)
 		}
+	}
+}
+
+// A measurement goes on where a client would slow down.
+func TestObey(t *testing.T) {
+	run := func(obey bool) *load.Result {
+		dial := serve(t, func(_ context.Context, n int64, _ *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return nil, pdu.StatusThrottled })
+		return mustRun(t, t.Context(), load.Options{Dial: dial, Rate: 500, Duration: 400 * time.Millisecond, Window: 20, Style: load.Async, Obey: obey})
+	}
+	if r := run(false); r.Throttled < 150 {
+		t.Errorf("%d of 200 sent", r.Throttled)
+	}
+	if r := run(true); r.Throttled > 100 || r.Behind < 50 {
+		t.Errorf("%d of 200 sent though all are throttled, %d behind", r.Throttled, r.Behind)
 	}
 }
