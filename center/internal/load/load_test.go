@@ -323,7 +323,9 @@ func TestMessage(t *testing.T) {
 // A measurement goes on where a client would slow down.
 func TestObey(t *testing.T) {
 	run := func(obey bool) *load.Result {
-		dial := serve(t, func(_ context.Context, n int64, _ *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return nil, pdu.StatusThrottled })
+		dial := serve(t, func(_ context.Context, n int64, _ *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+			return nil, pdu.StatusThrottled
+		})
 		return mustRun(t, t.Context(), load.Options{Dial: dial, Rate: 500, Duration: 400 * time.Millisecond, Window: 20, Style: load.Async, Obey: obey})
 	}
 	if r := run(false); r.Throttled < 150 {
