@@ -77,6 +77,12 @@
 // gives their requests to its Handler. Both sides have the same Session: a
 // server delivers messages with Deliver as a client submits them with Submit.
 //
+// What peers may take is bounded: Limits for connections, addresses and those who
+// guess passwords, Account for the binds and the rate of an ESME. Before the bind
+// a connection costs a few kilobytes whatever it sends. ServeTLS reads a
+// certificate again when its file changes, Session.TLS shows Authenticate that of
+// an ESME, and Server.Stats counts what was refused.
+//
 // # What a session does by itself
 //
 // It answers enquire_link and unbind, refuses unknown commands with a

@@ -142,6 +142,7 @@ type guest struct {
 	tally   *tally       // of its account, once bound; nil: without limits
 	meter   *meter       // of the session; nil: without a rate
 	delay   *time.Timer  // of the bind that waits
+	cancel  func()       // of the bind that is decided on
 	failed  int          // binds
 	bound   bool         // counted as bound
 	unbound bool         // counted as not bound yet
@@ -293,6 +294,9 @@ func (g *gate) leave(v *guest) {
 		v.delay.Stop()
 		v.delay = nil
 	}
+	if v.cancel != nil {
+		v.cancel()
+	}
 	if a := v.address; a != nil {
 		v.address = nil
 		if a.live--; a.live == 0 {
@@ -301,11 +305,23 @@ func (g *gate) leave(v *guest) {
 	}
 }
 
+// decide notes how to cancel the decision on a bind when the session leaves.
+func (g *gate) decide(v *guest, cancel func()) {
+	g.mu.Lock()
+	v.cancel = cancel
+	g.mu.Unlock()
+}
+
 // hold has f called after a while, unless the session leaves before.
 func (g *gate) hold(v *guest, wait time.Duration, f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	v.delay = time.AfterFunc(wait, f)
+	v.delay = time.AfterFunc(wait, func() {
+		g.mu.Lock()
+		v.delay = nil
+		g.mu.Unlock()
+		f()
+	})
 }
 
 // penalty returns how long a bind from an address is to wait.

@@ -454,8 +454,15 @@ func (srv *Server) authenticate(s *Session, req pdu.BindRequest) (*Account, erro
 	if d <= 0 {
 		return srv.ask(s.ctx, s, req)
 	}
-	ctx, cancel := context.WithTimeoutCause(s.ctx, d, errUndecided)
+	// Not a child of the session's context, which would hold what that takes for
+	// as long as the session lives.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(s.ctx), d, errUndecided)
 	defer cancel()
+	srv.gate.decide(s.guest, cancel)
+	defer srv.gate.decide(s.guest, nil)
+	if s.ctx.Err() != nil {
+		cancel()
+	}
 	type answer struct {
 		account *Account
 		err     error
