@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -183,6 +184,13 @@ func (s *Session) encoder() *pdu.Codec {
 // encode appends a PDU to what has gathered. A body whose Fields method panics,
 // a nil pointer for one, is an error like any other: the lock is held.
 func (s *Session) encode(h pdu.Header, body pdu.Body) (out []byte, err error) {
+	switch body.(type) {
+	case *pdu.EnquireLink, *pdu.EnquireLinkResp: // a header alone, for which an idle session needs no codec
+		out = binary.BigEndian.AppendUint32(s.out, pdu.HeaderLen)
+		out = binary.BigEndian.AppendUint32(out, uint32(body.Command()))
+		out = binary.BigEndian.AppendUint32(out, uint32(h.Status))
+		return binary.BigEndian.AppendUint32(out, h.Sequence), nil
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			s.enc = nil
