@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	smpp "github.com/godwit-sms/smpp/center/cmd/smpp"
@@ -172,10 +174,12 @@ func TestScriptsThroughServe(t *testing.T) {
 	url := "smpp://acme:sesame@" + s.address
 	r, w := io.Pipe()
 	received := json.NewDecoder(r)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
 	done := make(chan int, 1)
 	said, stderr := io.Pipe()
 	go func() {
-		done <- smpp.Run(t.Context(), []string{"receive", "--url", url, "--address-range", "^8080$", "--json", "--count", "24"},
+		done <- smpp.Run(ctx, []string{"receive", "--url", url, "--address-range", "^8080$", "--json", "--count", "24"},
 			strings.NewReader(""), w, stderr)
 		_ = w.Close()
 		_ = stderr.Close()

@@ -417,8 +417,13 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 func submit(ctx context.Context, s *smpp.Session, m *pdu.SubmitSM, patience time.Duration) (*pdu.SubmitSMResp, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var refused error
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		resp, err := s.Submit(ctx, m)
+		if refused != nil && smpp.Outcome(err) == smpp.NeverSent {
+			return nil, refused // time was over before it could be sent again
+		}
+		refused = err
 		if err == nil || smpp.Outcome(err) != smpp.Refused || !smpp.SafeToRetry(err) {
 			return resp, err
 		}
