@@ -155,7 +155,7 @@ func (l *link) live(s *Session) {
 		st.Session, st.Err, st.Lost, st.Failures = s, nil, false, 0
 		st.Binds++
 	})
-	c.log.Info("smpp: bound", "address", l.host, "bind", l.config.Bind.String(), "version", s.Version().String(), "binds", st.Binds)
+	c.log.Debug("smpp: bound", "address", l.host, "bind", l.config.Bind.String(), "version", s.Version().String(), "binds", st.Binds)
 	<-s.Done()
 	c.mu.Lock()
 	c.pool.Store(c.pool.Load().without(s))

@@ -66,15 +66,20 @@ func (n *network) dialed(host string) []time.Time {
 func (n *network) serve(t *testing.T, host string, srv *smpp.Server) *smpp.Server {
 	t.Helper()
 	srv.Logger = quiet
-	n.set(host, func() net.Conn {
+	n.set(host, pipeTo(srv))
+	t.Cleanup(func() { _ = srv.Close() })
+	return srv
+}
+
+// pipeTo connects to a server in memory.
+func pipeTo(srv *smpp.Server) func() net.Conn {
+	return func() net.Conn {
 		near, far := smpptest.Pipe()
 		if srv.ServeConn(far) == nil {
 			return nil
 		}
 		return near
-	})
-	t.Cleanup(func() { _ = srv.Close() })
-	return srv
+	}
 }
 
 // targets makes URLs of hosts.
