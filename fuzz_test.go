@@ -9,6 +9,7 @@ import (
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/tlv"
 )
 
 // Whatever octets follow a bind, the session answers with whole PDUs, and ends
@@ -56,5 +57,74 @@ func FuzzSession(f *testing.F) {
 		}
 		_ = near.Close()
 		<-s.Done()
+	})
+}
+
+// Whatever octets a message center sends, after a bind or before, the client
+// answers with whole PDUs, ends when it does, and tells every request.
+func FuzzClientSession(f *testing.F) {
+	for _, v := range invalidVectors(f) {
+		octets, err := hex.DecodeString(v.Hex)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(octets, true, false)
+	}
+	for _, body := range []pdu.Body{&pdu.DeliverSM{}, &pdu.Unbind{}, &pdu.SubmitSMResp{MessageID: "1"}, &pdu.Outbind{SystemID: "center", Password: "knock"},
+		&pdu.BindTransceiverResp{BindResp: pdu.BindResp{SystemID: "x"}}, &pdu.AlertNotification{}} {
+		frame, err := pdu.Append(nil, pdu.Header{Sequence: 2}, body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append(frame, frame...), true, false)
+		f.Add(frame, false, false)
+		f.Add(append(frame, frame...), false, true)
+	}
+	f.Fuzz(func(t *testing.T, octets []byte, bound, outbind bool) {
+		near, far := smpptest.Pipe()
+		_ = near.SetDeadline(time.Now().Add(20 * time.Second))
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c := &smpp.Config{Version: pdu.V50, Handler: acceptAll, Logger: quiet, MaxPDU: 4096, Window: 4}
+			var s *smpp.Session
+			var err error
+			if outbind { // the message center has made the connection
+				s, err = smpp.AcceptOutbind(t.Context(), far, c, trusted)
+			} else {
+				s, err = smpp.Bind(t.Context(), far, c)
+			}
+			if err == nil {
+				_, _ = s.Submit(t.Context(), message) // sequence 2
+				<-s.Done()
+			}
+		}()
+		if bound {
+			frame, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.BindTransceiverResp{BindResp: pdu.BindResp{TLVs: tlv.List{pdu.TLVSCInterfaceVersion.Option(pdu.V50)}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			octets = append(frame, octets...)
+		}
+		go func() {
+			_, _ = near.Write(octets) // the session may be gone before the last octet
+			_ = near.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		answers, err := io.ReadAll(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(answers) > 0 {
+			frame, rest, err := pdu.Split(answers, 1<<20)
+			if err != nil || frame == nil {
+				t.Fatalf("the session wrote % x: %v", answers, err)
+			}
+			if h, _, err := pdu.Decode(frame); err != nil {
+				t.Fatalf("%v: %v", h, err)
+			}
+			answers = rest
+		}
+		_ = near.Close()
+		<-ended
 	})
 }

@@ -451,3 +451,41 @@ func TestBackpressure(t *testing.T) {
 		}
 	})
 }
+
+// A PDU without response needs room to be written, and no slot of the window.
+func TestNoticeNeedsNoSlot(t *testing.T) {
+	bubble(t, "full window, full output", func(t *testing.T) {
+		r, s := rawClient(t, &smpp.Server{Window: 50, ResponseTimeout: -1, EnquireLink: -1})
+		r.bound()
+		big := &pdu.DeliverSM{}
+		pdu.TLVMessagePayload.Set(&big.TLVs, make([]byte, 60000))
+		ctx, cancel := context.WithCancel(t.Context())
+		for s.Outstanding() < 50 && s.Stats().Unwritten < 1<<20 {
+			if err := smpp.Go(ctx, s, big, func(*pdu.DeliverSMResp, error) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 50 { // more than the window: some wait for a slot
+			go func() { _, _ = s.Deliver(ctx, &pdu.DeliverSM{}) }()
+		}
+		synctest.Wait()
+		told := make(chan error, 2)
+		go func() { told <- s.Alert(ctx, &pdu.AlertNotification{}) }()
+		short, stop := context.WithTimeout(ctx, time.Second)
+		defer stop()
+		err := s.Alert(short, &pdu.AlertNotification{})
+		isRequestError(t, err, smpp.NeverSent, true, context.DeadlineExceeded)
+		if len(told) != 0 {
+			t.Error("sent while there is no room")
+		}
+		// The peer reads, and answers nothing: every slot stays taken.
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		if err := <-told; err != nil {
+			t.Error(err)
+		}
+		if n := s.Outstanding(); n != 50 {
+			t.Errorf("%d outstanding", n)
+		}
+		cancel()
+	})
+}
