@@ -32,7 +32,7 @@ func ExampleServer_Outbind() {
 		}
 		return nil
 	})
-	defer esme.Close()
+	defer func() { _ = esme.Close() }()
 
 	srv := &smpp.Server{SystemID: "center"}
 	defer srv.Close()
