@@ -42,8 +42,9 @@ func read(root string) ([]section, error) {
 			Then   string
 		}
 	}
+	var live struct{ States map[string]any } // requests that a test sends in each state
 	for name, to := range map[string]any{
-		"spec/commands.json": &commands, "spec/statuses.json": &statuses, "spec/tlvs.json": &tlvs, "session/conformance.json": &session,
+		"session/session.json": &live, "spec/commands.json": &commands, "spec/statuses.json": &statuses, "spec/tlvs.json": &tlvs, "session/conformance.json": &session,
 	} {
 		data, err := os.ReadFile(filepath.Join(root, "testdata", filepath.FromSlash(name)))
 		if err != nil {
@@ -55,13 +56,20 @@ func read(root string) ([]section, error) {
 	}
 
 	all := []section{{
-		title: "Commands", intro: "The fields of each, their order, limits and statuses, are those of the specification; and what is encoded decodes to the same, as do octets\nthe other way round.",
+		title: "Commands", intro: "The fields of each, their order, limits and statuses, are those of the specification; and what is encoded decodes to the same, as do octets\nthe other way round. Requests are also sent to a message center that lives.",
 		head: []string{"command", "command_id", "since"},
 	}}
 	for _, c := range commands.Commands {
 		proofs := []proof{{"pdu", "TestCommands/" + c.Name}}
 		if id := c.ID &^ 0x80000000; id < 0x22 || id > 0x24 { // those of v3.3 alone are known by name only
 			proofs = append(proofs, proof{"pdu", "TestRandomBodiesBothWays/" + c.Name})
+		}
+		if _, ok := live.States[c.Name]; ok {
+			state := "bound_trx"
+			if strings.HasPrefix(c.Name, "bind_") {
+				state = "open"
+			}
+			proofs = append(proofs, proof{"", "TestConformanceStates/" + state + "/" + c.Name})
 		}
 		all[0].rows = append(all[0].rows, row{[]string{c.Name, fmt.Sprintf("0x%08X", c.ID), "v" + c.Since}, proofs})
 	}
