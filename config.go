@@ -116,8 +116,12 @@ type Config struct {
 	LocalAddr net.Addr      // address to dial from, with a nil Dialer
 	Registry  *pdu.Registry // commands and TLVs; nil: pdu.Standard()
 
-	Strictness pdu.Strictness // how much of what is received is forgiven
-	MaxPDU     int            // octets of a PDU that is accepted; zero: pdu.DefaultMaxLen
+	// Strictness is how much of what is received is forgiven. Strict also refuses
+	// commands that the version of the session does not have, and takes a message
+	// center that does not tell its version for one without TLVs; ReportOnly tells
+	// Trace.Irregular, or the log, what Strict would have refused.
+	Strictness pdu.Strictness
+	MaxPDU     int // octets of a PDU that is accepted; zero: pdu.DefaultMaxLen
 
 	Logger *slog.Logger // for what no error reports, such as a panic of a handler; nil: slog.Default()
 	Trace  *Trace       // nil: none

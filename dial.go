@@ -195,8 +195,8 @@ func (c *bindCall) complete(h pdu.Header, body pdu.Body, err error) {
 		case !told && version >= pdu.V34:
 			// v3.4 takes such a message center for one without TLVs; many have them.
 			withoutTLVs = s.opt.strictness == pdu.Strict
-			if s.opt.strictness == pdu.ReportOnly && s.opt.trace.Irregular != nil {
-				s.opt.trace.Irregular(s, h, errNoVersion)
+			if s.opt.strictness == pdu.ReportOnly {
+				s.report(h, errNoVersion)
 			}
 		}
 		s.mu.Lock()

@@ -61,6 +61,13 @@
 //	defer client.Close()
 //	resp, err := client.Submit(ctx, m)
 //
+// # How fast
+//
+// Config.MessageRate and Config.PartRate keep a session below a rate, a Limiter
+// several sessions together. Beyond that a client slows down when its message
+// center tells of congestion (v5.0) or refuses for now, and speeds up again;
+// Config.IgnoreLoad switches that off. A Server tells its own load.
+//
 // # Receiving
 //
 // What the peer sends goes to a Handler. HandlerFor makes one of a function with
@@ -82,6 +89,15 @@
 // a connection costs a few kilobytes whatever it sends. ServeTLS reads a
 // certificate again when its file changes, Session.TLS shows Authenticate that of
 // an ESME, and Server.Stats counts what was refused.
+//
+// Server.Outbind dials out to an ESME, which ListenOutbind waits for; the ESME
+// then binds on the same connection.
+//
+// # Seeing
+//
+// Trace has hooks for all that happens to a session, LogTrace makes a log of
+// them that shows neither passwords nor texts, and Session.Stats has counters.
+// A response that comes when its request was given up is told to Trace.Late.
 //
 // # What a session does by itself
 //

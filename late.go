@@ -23,8 +23,11 @@ type lateRequest struct {
 func (s *Session) remember(timedOut []slot) {
 	s.timeouts += uint64(len(timedOut))
 	s.late = slices.DeleteFunc(s.late, func(l lateRequest) bool { return s.clock >= l.until })
-	if s.opt.grace > 0 {
-		for _, t := range timedOut {
+	for _, t := range timedOut {
+		if t.seq == s.rttSeq {
+			s.rttSeq = 0
+		}
+		if s.opt.grace > 0 {
 			s.late = append(s.late, lateRequest{t.seq, t.want, t.due - s.ttl, s.clock + s.opt.grace})
 		}
 	}

@@ -461,12 +461,12 @@ func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) 
 			body, s.dec = nil, s.opt.decoder()
 		}
 	}()
-	if s.opt.strictness == pdu.ReportOnly && s.opt.trace.Irregular != nil {
+	if s.opt.strictness == pdu.ReportOnly {
 		s.dec.SetStrictness(pdu.Strict)
 		_, _, err := s.dec.Decode(frame)
 		s.dec.SetStrictness(pdu.ReportOnly)
 		if err != nil {
-			s.opt.trace.Irregular(s, h, err)
+			s.report(h, err)
 		}
 	}
 	_, body, err = s.dec.Decode(frame)

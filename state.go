@@ -166,10 +166,17 @@ func (s *Session) irregular(h pdu.Header) pdu.Status {
 	if status == pdu.StatusOK || s.opt.strictness == pdu.Strict {
 		return status
 	}
-	if s.opt.trace.Irregular != nil {
-		s.opt.trace.Irregular(s, h, status)
-	}
+	s.report(h, status)
 	return pdu.StatusOK
+}
+
+// report tells of what a strict session would have refused.
+func (s *Session) report(h pdu.Header, err error) {
+	if s.opt.trace.Irregular != nil {
+		s.opt.trace.Irregular(s, h, err)
+		return
+	}
+	s.opt.log.Warn("smpp: irregular PDU", "remote", s.conn.RemoteAddr(), "command", h.Command.String(), "sequence", h.Sequence, "error", err)
 }
 
 // negotiate returns the version of a session from what the two sides announced.

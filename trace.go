@@ -45,7 +45,7 @@ type Trace struct {
 	Window func(s *Session, window int, pause time.Duration)
 
 	// Irregular is called, with pdu.ReportOnly, for what pdu.Strict would have
-	// refused and was let pass.
+	// refused and was let pass. Without it, that is logged as a warning.
 	Irregular func(s *Session, h pdu.Header, err error)
 }
 

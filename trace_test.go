@@ -268,3 +268,45 @@ func TestLogTrace(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// A request that is timed and never answered does not end the timing.
+func TestRTTAfterTimeout(t *testing.T) {
+	bubble(t, "next request", func(t *testing.T) {
+		s, _ := script(t, &smpp.Config{ResponseTimeout: 10 * time.Second, EnquireLink: -1},
+			smpptest.Expect(pdu.IDSubmitSM), smpptest.Expect(pdu.IDSubmitSM), smpptest.Delay(2*time.Second), smpptest.AnswerDefault(),
+			smpptest.Expect(pdu.IDSubmitSM), smpptest.Delay(3*time.Second), smpptest.AnswerDefault())
+		if _, err := s.Submit(t.Context(), message); !errors.Is(err, smpp.ErrTimeout) {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := s.Submit(t.Context(), message); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rtt := s.Stats().RTT; rtt != 3*time.Second {
+			t.Errorf("RTT %v", rtt)
+		}
+	})
+}
+
+// Without a trace, what strict sessions would refuse is in the log.
+func TestReportOnlyLogs(t *testing.T) {
+	bubble(t, "server", func(t *testing.T) {
+		var mu sync.Mutex
+		var buf bytes.Buffer
+		log := slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return buf.Write(b)
+		}), nil))
+		r, _ := rawClient(t, &smpp.Server{Handler: acceptAll, Strictness: pdu.ReportOnly, Logger: log})
+		r.bound()
+		r.send(pdu.Header{Sequence: 3}, both())
+		r.want(pdu.Header{Command: pdu.IDSubmitSM.Response(), Sequence: 3})
+		mu.Lock()
+		defer mu.Unlock()
+		if got := buf.String(); strings.Count(got, "irregular PDU") != 1 || !strings.Contains(got, "command=submit_sm") || !strings.Contains(got, "ESME_RINVMSGLEN") {
+			t.Errorf("%s", got)
+		}
+	})
+}
