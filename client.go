@@ -12,12 +12,12 @@ import (
 
 // Defaults of Client.
 const (
-	DefaultMinBackoff     = 5 * time.Second
-	DefaultMaxBackoff     = time.Minute
-	DefaultRetryBackoff   = 250 * time.Millisecond
-	DefaultRetryLimit     = 15 * time.Second
-	DefaultHeld           = 1000
-	DefaultConnectTimeout = 30 * time.Second
+	DefaultMinBackoff      = 5 * time.Second
+	DefaultMaxBackoff      = time.Minute
+	DefaultRetryBackoff    = 250 * time.Millisecond
+	DefaultMaxRetryBackoff = 15 * time.Second
+	DefaultHeld            = 1000
+	DefaultConnectTimeout  = 30 * time.Second
 )
 
 // A Client is a number of sessions, with one or more message centers, that
@@ -49,7 +49,8 @@ type Client struct {
 	Config *Config
 
 	// Sessions is how many sessions are bound with each target, as Config.Bind
-	// says. Zero: 1.
+	// says. One goes ahead, and the others follow when it is bound, so that a
+	// wrong password is tried once. Zero: 1.
 	Sessions int
 	// Receivers is how many sessions are bound with each target as receivers
 	// beside those; for a Config.Bind of Transmitter, as a rule. Zero: none.
@@ -216,10 +217,16 @@ func (c *Client) makeLinks() ([]*link, error) {
 			return nil, err
 		}
 		add := func(n int, mode BindMode) {
+			var leader *link
 			for range n {
 				l := &link{client: c, host: host, secure: secure, priority: t.Priority, config: config}
 				l.config.Bind = mode
 				l.status = Link{Index: len(links), Target: i, Addr: host, Bind: mode}
+				if l.leader = leader; leader == nil {
+					leader, l.proven = l, make(chan struct{})
+				} else {
+					l.status.State = LinkWaiting
+				}
 				links = append(links, l)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
@@ -51,6 +52,40 @@ type link struct {
 	priority int
 	config   Config
 	status   Link // under client.mu
+
+	leader  *link         // that goes ahead, nil for itself
+	proven  chan struct{} // of a leader: closed once it was bound, or has given up
+	proving sync.Once
+}
+
+func (l *link) prove() {
+	if l.leader == nil {
+		l.proving.Do(func() { close(l.proven) })
+	}
+}
+
+// follow waits for the leader, and reports whether there is a point in going
+// on.
+func (l *link) follow() bool {
+	if l.leader == nil {
+		return true
+	}
+	c := l.client
+	select {
+	case <-l.leader.proven:
+	case <-c.ctx.Done():
+		l.set(LinkClosed, nil)
+		return false
+	}
+	c.mu.Lock()
+	leader := l.leader.status
+	c.mu.Unlock()
+	if leader.State != LinkGaveUp {
+		return true
+	}
+	l.set(LinkGaveUp, func(s *Link) { s.Err = leader.Err })
+	l.retire()
+	return false
 }
 
 // set notes a change and tells of it.
@@ -75,6 +110,10 @@ func (l *link) set(state LinkState, change func(*Link)) Link {
 func (l *link) run() {
 	c := l.client
 	defer c.finish()
+	defer l.prove()
+	if !l.follow() {
+		return
+	}
 	lowest := orElse(max(c.MinBackoff, 0), DefaultMinBackoff)
 	highest := max(orElse(max(c.MaxBackoff, 0), DefaultMaxBackoff), lowest)
 	step := 0 // of the backoff; unlike Failures it counts sessions that ended soon
@@ -155,6 +194,7 @@ func (l *link) live(s *Session) {
 		st.Session, st.Err, st.Lost, st.Failures = s, nil, false, 0
 		st.Binds++
 	})
+	l.prove()
 	c.log.Debug("smpp: bound", "address", l.host, "bind", l.config.Bind.String(), "version", s.Version().String(), "binds", st.Binds)
 	<-s.Done()
 	c.mu.Lock()
@@ -199,16 +239,26 @@ func (l *link) retire() {
 	defer c.queue.wakeAll() // somebody may have waited for this link
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	errs := make([]error, len(c.links))
-	for i, l := range c.links {
+	for _, l := range c.links {
 		if l.status.State != LinkGaveUp {
 			return
 		}
-		errs[i] = l.status.Err
 	}
 	if c.err == nil {
-		c.err = fmt.Errorf("%w: %w", ErrGaveUp, errors.Join(errs...))
+		c.err = gaveUp(c.links)
 		c.pool.Store(&pool{err: c.err})
 		c.cancel()
 	}
+}
+
+// gaveUp returns the error of links that were given up. What holds for a leader
+// is said once.
+func gaveUp(links []*link) error {
+	err, sep := ErrGaveUp, ": "
+	for _, l := range links {
+		if l.leader == nil || l.status.Binds > 0 {
+			err, sep = fmt.Errorf("%w%s%w", err, sep, l.status.Err), "; "
+		}
+	}
+	return err
 }

@@ -3,8 +3,6 @@ package smpp
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -174,7 +172,7 @@ func (c *Client) waitSession(ctx context.Context, id pdu.CommandID) (*Session, e
 func (c *Client) hopeless(id pdu.CommandID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var gaveUp []error
+	var lost []*link
 	var state State
 	for _, l := range c.links {
 		state = boundState(l.config.Bind.request(pdu.Bind{}).Command())
@@ -183,13 +181,13 @@ func (c *Client) hopeless(id pdu.CommandID) error {
 		case l.status.State != LinkGaveUp:
 			return nil
 		default:
-			gaveUp = append(gaveUp, l.status.Err)
+			lost = append(lost, l)
 		}
 	}
-	if gaveUp == nil {
+	if lost == nil {
 		return &StateError{ESME, state}
 	}
-	return fmt.Errorf("%w: %w", ErrGaveUp, errors.Join(gaveUp...))
+	return gaveUp(lost)
 }
 
 // A queue is the senders that wait for a session or for room in one.

@@ -212,7 +212,7 @@ func (c *Client) retry(ctx context.Context, t *ticket, req, body pdu.Body, refus
 
 // pause waits before the next attempt after n.
 func (c *Client) pause(ctx context.Context, n int) error {
-	limit := backoff(n, orElse(c.RetryBackoff, DefaultRetryBackoff), orElse(c.MaxRetryBackoff, DefaultRetryLimit))
+	limit := backoff(n, orElse(c.RetryBackoff, DefaultRetryBackoff), orElse(c.MaxRetryBackoff, DefaultMaxRetryBackoff))
 	t := time.NewTimer(jitter(limit/2, limit))
 	defer t.Stop()
 	select {
