@@ -2,6 +2,7 @@ package sms
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -112,11 +113,11 @@ func (p Profile) name(text string) (pdu.Address, error) {
 		return fail("a name has characters of the GSM alphabet only", err)
 	}
 	if units > mostName {
-		count := fmt.Sprintf("%d characters", units)
+		count := strconv.Itoa(units)
 		if n := utf8.RuneCountInString(text); n != units {
-			count = fmt.Sprintf("%d characters, which count as %d", n, units)
+			count = fmt.Sprintf("%d, which count as %d", n, units)
 		}
-		return fail(fmt.Sprintf("a name has at most %d characters, this one %s", mostName, count), nil)
+		return fail(fmt.Sprintf("a name has at most %d characters, not %s", mostName, count), nil)
 	}
 	octets, err := coding.Encode(p.addressCharset(), text)
 	if err != nil {

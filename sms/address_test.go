@@ -83,7 +83,7 @@ func TestParseAddressErrors(t *testing.T) {
 		{sms.Profile{}, "0001701234567", []string{"00 and a country code"}, 0},
 		{sms.Profile{}, "170-123-4567", []string{"plus sign", "which it is"}, 0},
 		{sms.Profile{}, "TwelveLetter", []string{`"TwelveLetter"`, "at most 11 characters", "12"}, 0},
-		{sms.Profile{}, "[Brackets]", []string{"at most 11 characters", "10 characters, which count as 12"}, 0},
+		{sms.Profile{}, "[Brackets]", []string{"at most 11 characters", "10, which count as 12"}, 0},
 		{sms.Profile{}, "{[Curly]}{}", []string{"at most 11 characters", "which count as 17"}, 0},
 		{sms.Profile{}, "Žižka", []string{"GSM"}, 'Ž'},
 		{sms.Profile{}, "back`tick", []string{"GSM"}, '`'},

@@ -466,6 +466,9 @@ var splitOptions = []*sms.Options{
 	{Header: sms.UDH{sms.Ports(2948, 9200)}},
 	{Charsets: []coding.Charset{coding.UTF16}},
 	{Charsets: []coding.Charset{coding.GSM7, coding.Latin1, coding.UTF16}},
+	{Languages: sms.AllLanguages()},
+	{Languages: []coding.Language{coding.Turkish, coding.Hindi}, Method: sms.ByUDH16, Boundary: marks},
+	{Boundary: func(text string) int { return len(text)/3 - 5 }}, // nonsense
 	{Charsets: []coding.Charset{coding.GSM7, coding.National(0, coding.Turkish), coding.National(coding.Turkish, coding.Turkish), coding.National(coding.Portuguese, coding.Portuguese), coding.UTF16}},
 }
 
@@ -507,7 +510,15 @@ func FuzzSplit(f *testing.F) {
 		if len(text) > 5000 {
 			return
 		}
-		checkSplit(t, sms.Profile{}, text, splitOptions[int(which)%len(splitOptions)], rand.New(rand.NewPCG(uint64(which), uint64(len(text)))))
+		var p sms.Profile
+		if which >= 128 {
+			p.Alphabet = coding.Packed{}
+		}
+		o := splitOptions[int(which)%len(splitOptions)]
+		if p.Alphabet != nil && o != nil && len(o.Charsets) > 0 {
+			return // those are not packed
+		}
+		checkSplit(t, p, text, o, rand.New(rand.NewPCG(uint64(which), uint64(len(text)))))
 	})
 }
 

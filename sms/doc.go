@@ -26,6 +26,7 @@
 // octets. Writing is exact: a character that cannot be written, a text that is too long or fields that exclude each
 // other are an error that says so.
 //
-// GSM 7-bit text is unpacked, one septet per octet, as SMPP carries it; sizes are counted in septets all the same, so
-// that 160 characters are one message.
+// GSM 7-bit text is unpacked, one septet per octet, as SMPP carries it, unless a Profile says otherwise; sizes are counted
+// in septets all the same, so that 160 characters are one message. [Profile].Estimate tells them before anything is sent,
+// and [ParseAddress] makes addresses of what people write.
 package sms

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/godwit-sms/smpp/coding"
 	"github.com/godwit-sms/smpp/pdu"
@@ -119,6 +121,104 @@ func ExampleProfile_Estimate() {
 	// Output:
 	// GSM 7-bit: 1 part, 17 units, 143 left, because of []
 	// UTF-16BE: 1 part, 17 units, 53 left, because of ['’' '☺']
+}
+
+func ExampleProfile_Estimate_languages() {
+	// Without the national tables this takes UTF-16, and twice the parts.
+	text := "\u015Eimdi yola \u00E7\u0131k\u0131yorum"
+	e, err := sms.Profile{}.Estimate(text, &sms.Options{Languages: []coding.Language{coding.Turkish}})
+	fmt.Printf("%v: %d units, %d left, %v\n", e.Charset, e.Units, e.UnitsLeft, err)
+	// Output: GSM 7-bit, Turkish locking shift: 20 units, 135 left, <nil>
+}
+
+func ExampleOptions_transliterate() {
+	text := "\u201CSmart\u201D quotes \u2013 and na\u00EFve accents\u2026"
+	e, err := sms.Profile{}.Estimate(text, &sms.Options{Transliterate: true})
+	fmt.Println(e.Text, err)
+	fmt.Println(e.Charset, e.Parts)
+	// Output:
+	// "Smart" quotes - and naive accents... <nil>
+	// GSM 7-bit 1
+}
+
+func ExampleOptions_boundary() {
+	// A stand-in for a segmenter such as github.com/rivo/uniseg: a flag of two characters stays whole.
+	flag := func(text string) int {
+		if strings.HasPrefix(text, "\U0001F1E9\U0001F1EA") {
+			return 8
+		}
+		_, n := utf8.DecodeRuneInString(text)
+		return n
+	}
+	text := strings.Repeat("\u041F", 65) + "\U0001F1E9\U0001F1EA and more"
+	parts, err := sms.Profile{}.Compose(&pdu.SubmitSM{}, text, &sms.Options{Boundary: flag})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(sms.Text(parts[1]))
+	// Output: 🇩🇪 and more
+}
+
+func ExampleProfile_ComposeBinary_vCard() {
+	card := "BEGIN:VCARD\r\nVERSION:2.1\r\nN:Doe;Jane\r\nTEL:+491701234567\r\nEND:VCARD\r\n"
+	parts, err := sms.Profile{}.ComposeBinary(&pdu.SubmitSM{Dest: pdu.International("491701234567")}, []byte(card),
+		&sms.Options{Header: sms.UDH{sms.Ports(9204, 0)}}) // 2948 and 9200 for a WAP push
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, _ := sms.UserData(parts[0])
+	dest, _, _ := d.Header.Ports()
+	fmt.Println(len(parts), "part for port", dest, "of", len(d.Octets), "octets")
+	// Output: 1 part for port 9204 of 68 octets
+}
+
+func ExampleParseAddress() {
+	for _, text := range []string{"+49 (0)170 123-4567", "0049 170 1234567", "0170 1234567", "8080", "ACME", "A name that is too long"} {
+		a, err := sms.ParseAddress(text)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(a.TON, a.NPI, a.Addr)
+	}
+	// Output:
+	// international isdn_e164 491701234567
+	// international isdn_e164 491701234567
+	// national isdn_e164 01701234567
+	// network_specific unknown 8080
+	// alphanumeric unknown ACME
+	// sms: address "A name that is too long": a name has at most 11 characters, not 23
+}
+
+func ExampleJoiner_hold() {
+	// A message whose handling fails is not lost: the message center, told so, sends its last part again.
+	joiner := sms.Joiner{Hold: true}
+	save := func(*sms.Message) error { return errors.New("the disk is full") }
+	handle := func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
+		whole, err := joiner.Add(ctx, time.Now(), m)
+		if err != nil || whole == nil {
+			return nil, err
+		}
+		if err := save(whole); err != nil {
+			return nil, pdu.StatusTemporaryAppError
+		}
+		return nil, joiner.Done(ctx, whole)
+	}
+	_, err := handle(context.Background(), &pdu.DeliverSM{ESMClass: pdu.UDHI, ShortMessage: []byte("\x05\x00\x03\x07\x02\x01Hello, ")})
+	fmt.Println(err)
+	last := &pdu.DeliverSM{ESMClass: pdu.UDHI, ShortMessage: []byte("\x05\x00\x03\x07\x02\x02world")}
+	_, err = handle(context.Background(), last)
+	fmt.Println(err)
+	save = func(m *sms.Message) error { fmt.Println("saved:", m.Text); return nil }
+	_, err = handle(context.Background(), last)
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// ESME_RX_T_APPN: ESME cannot take the delivery now: retry later
+	// saved: Hello, world
+	// <nil>
 }
 
 func ExampleProfile_Split() {

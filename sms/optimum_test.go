@@ -114,6 +114,12 @@ func (m *optimum) parts(cs coding.Charset, text string) int {
 	if m.clusters != nil {
 		for start := 0; start < len(text); {
 			end := start + m.clusters(text[start:])
+			if _, n := utf8.DecodeRuneInString(text[start:]); end < start+n || end > len(text) {
+				end = start + n
+			}
+			for end < len(text) && !utf8.RuneStart(text[end]) {
+				end++
+			}
 			loose := !fits(cs, text[start:end], header)
 			for i, place := range at {
 				if place == end || loose && place > start && place < end {
