@@ -460,10 +460,11 @@ func TestNoticeNeedsNoSlot(t *testing.T) {
 		big := &pdu.DeliverSM{}
 		pdu.TLVMessagePayload.Set(&big.TLVs, make([]byte, 60000))
 		ctx, cancel := context.WithCancel(t.Context())
-		for s.Outstanding() < 50 && s.Stats().Unwritten < 1<<20 {
+		for s.Stats().Unwritten < 1<<20 {
 			if err := smpp.Go(ctx, s, big, func(*pdu.DeliverSMResp, error) {}); err != nil {
 				t.Fatal(err)
 			}
+			synctest.Wait() // the writer has taken what it can
 		}
 		for range 50 { // more than the window: some wait for a slot
 			go func() { _, _ = s.Deliver(ctx, &pdu.DeliverSM{}) }()
@@ -483,6 +484,7 @@ func TestNoticeNeedsNoSlot(t *testing.T) {
 		if err := <-told; err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if n := s.Outstanding(); n != 50 {
 			t.Errorf("%d outstanding", n)
 		}
