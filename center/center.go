@@ -34,6 +34,9 @@ import (
 // otherwise.
 const DefaultRetention = 24 * time.Hour
 
+// maxInMemory is Config.MaxWaiting when the content of messages is in memory too.
+const maxInMemory = 400_000
+
 // ErrClosed is what Serve returns after Shutdown or Close.
 var ErrClosed = smpp.ErrServerClosed
 
@@ -72,10 +75,10 @@ type Config struct {
 	// at all.
 	Linger time.Duration
 
-	// MaxWaiting is how many messages may wait, those receipts included that are
-	// still to come; more are refused with ESME_RMSGQFUL. Each takes about a
-	// kilobyte. Zero: 400,000. MaxPerAccount is the same for a single account.
-	// Zero: half of it.
+	// MaxWaiting is how many messages and receipts may wait; more are refused with
+	// ESME_RMSGQFUL. Each takes about 0.4 kB of memory, and its content too when it
+	// is kept in memory: a kilobyte as a rule. Zero: 2,000,000, or 400,000 without a
+	// Store. MaxPerAccount is the same for a single account. Zero: half of it.
 	MaxWaiting, MaxPerAccount int
 	// Retention is how long a message is known after its end, for query_sm. Zero:
 	// 24 hours. TextRetention is how long its text is; it is for a store that
@@ -165,6 +168,9 @@ func New(cfg Config) (*Center, error) {
 		c.store, c.ownStore = &memory.Store{History: cfg.MaxHistory}, true
 	}
 	_, inMemory := c.store.(*memory.Store)
+	if cfg.MaxWaiting <= 0 && inMemory {
+		cfg.MaxWaiting = maxInMemory
+	}
 	c.table = route.New(route.Config{Default: c.handset, Owned: owned, Linger: cfg.Linger, Changed: c.changed})
 	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
 		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,

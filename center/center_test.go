@@ -795,21 +795,16 @@ func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := piped(t, center.Config{MaxWaiting: 100, MaxPerAccount: 10, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "b", Password: "b"}}})
 		e := p.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
-		for range 5 { // each takes two places, one for its receipt
+		for range 10 {
 			e.submit(text(mobile, "x"))
 		}
 		_, err := e.Submit(t.Context(), text(mobile, "x"))
 		wantStatus(t, "one too many", err, pdu.StatusQueueFull)
 		p.bind(smpp.Config{SystemID: "b", Password: "b"}, nil).submit(text(mobile, "x"))
-		time.Sleep(time.Second) // delivered: five receipts wait
-		for range 5 {
-			m := text(mobile, "x")
-			m.RegisteredDelivery = 0
-			e.submit(m)
-		}
+		time.Sleep(time.Second) // delivered: ten receipts wait in their places
 		_, err = e.Submit(t.Context(), text(mobile, "x"))
 		wantStatus(t, "too many receipts wait", err, pdu.StatusQueueFull)
-		p.bind(smpp.Config{Bind: smpp.Receiver}, nil).wait(5)
+		p.bind(smpp.Config{Bind: smpp.Receiver}, nil).wait(10)
 		time.Sleep(time.Second)
 		e.submit(text(mobile, "x"))
 	})

@@ -5,11 +5,13 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ var (
 	ErrStopping = errors.New("dispatch: the message center is shutting down")
 	ErrFinal    = errors.New("dispatch: the message does not wait any more")
 	ErrAway     = errors.New("dispatch: the message is being delivered")
+	ErrNoWay    = errors.New("dispatch: there is no way to the destination now")
 )
 
 // An Outcome is what an attempt came to.
@@ -39,12 +42,21 @@ const (
 	Failed            // never
 	FailedAll         // never, nor anything else that waits for the same Key
 	Rejected          // the destination does not want it
+	Skipped           // it was left out on purpose
+	Again             // it went well, and is to go out once more: a broadcast
+	Over              // its time is over: a broadcast that has gone out for the last time
 )
 
 // A Result is an Outcome and the error that goes with it.
 type Result struct {
 	Outcome Outcome
 	Error   message.Error
+	// Unsure says of Later and Lost that the message may have arrived all the same.
+	// One that is tried at most once is not tried again then.
+	Unsure bool
+	// Message is, of Again and Over, what the message has become; its Attempts
+	// count, and its Next is when it goes out again.
+	Message *message.Message
 }
 
 // A Target takes messages. Its methods are called concurrently and must not
@@ -56,6 +68,22 @@ type Target interface {
 	// Attempt starts an attempt and has a.Done called with what comes of it, once,
 	// at any time, perhaps before Attempt returns.
 	Attempt(a *Attempt)
+}
+
+// A OnceTarget is a target that may want messages at most once: an attempt is
+// committed before it begins. AtMostOnce is called concurrently.
+type OnceTarget interface {
+	Target
+	AtMostOnce() bool
+}
+
+// A CallableTarget is a target that may be called to take what waits for it.
+// Starve says that there is something while the window is zero. It is called with
+// locks held, perhaps again and again: it must be quick and must not call the
+// dispatcher.
+type CallableTarget interface {
+	Target
+	Starve()
 }
 
 // A Router finds the target of what waits. Route is called with locks held: it
@@ -71,6 +99,7 @@ type Attempt struct {
 	e    *entry
 	lane *lane
 	done atomic.Bool
+	once bool // it was committed that it begins
 }
 
 // Config says how a Dispatcher works. Store and Router are required.
@@ -88,8 +117,9 @@ type Config struct {
 	// validity.
 	MaxAttempts int
 
-	// MaxWaiting is how many messages may wait, receipts that are still to come
-	// included. Zero: DefaultMaxWaiting.
+	// MaxWaiting is how many messages and receipts may wait. A receipt takes the
+	// place of its message. Each takes about 0.4 kB of memory beside what the store
+	// takes. Zero: DefaultMaxWaiting.
 	MaxWaiting int
 	// MaxPerAccount is the same for a single account. Zero: half of MaxWaiting.
 	MaxPerAccount int
@@ -98,12 +128,16 @@ type Config struct {
 	// its state, or nil for none. It sets everything but the ID. Nil: there are
 	// none.
 	Receipt func(m *message.Message, kind message.Kind, at time.Time) *message.Message
+	// Alert makes the delivery pending flag of m, a message of kind Alert in state
+	// scheduled, or nil for none. It sets everything but the ID. Nil: there are
+	// none.
+	Alert func(m *message.Message, at time.Time) *message.Message
 
 	Logger *slog.Logger // nil: slog.Default()
 }
 
 // DefaultMaxWaiting is how many messages wait at most when not told otherwise.
-const DefaultMaxWaiting = 400_000
+const DefaultMaxWaiting = 2_000_000
 
 // DefaultRetry returns the pauses between attempts when not told otherwise.
 func DefaultRetry() []time.Duration {
@@ -118,10 +152,10 @@ type Dispatcher struct {
 	seed maphash.Seed
 	log  *slog.Logger
 
-	send, commit chan struct{} // something to do
-	stop         chan struct{}
-	stopped      sync.WaitGroup
-	once         sync.Once
+	send, commit, begin chan struct{} // something to do
+	stop                chan struct{}
+	stopped             sync.WaitGroup
+	once                sync.Once
 
 	mu       sync.Mutex
 	entries  map[message.ID]*entry
@@ -130,13 +164,15 @@ type Dispatcher struct {
 	quotas   map[string]*quota
 	used     int // places taken
 	busy     int // entries that are away or held
-	order    uint64
 	wheel    wheel
 	alarm    int64 // when the sender looks at the wheel; 0: not set
 	outbox   []*Attempt
+	begins   []*Attempt       // to be committed before they begin
+	alerts   map[Key][]*entry // that wait for the destination of the Key
 	endings  []ending
-	updates  []store.Op // to be committed, nobody waits
-	notes    []*entry   // whose failed attempt is to be notified
+	updates  []update
+	notes    []note
+	answers  []func() // to be called without the lock
 	refusing bool
 	idle     []chan struct{}
 	dropped  uint64 // receipts that nobody took in time
@@ -147,6 +183,21 @@ type ending struct {
 	e     *entry
 	event message.Event
 	err   message.Error
+	last  *message.Message // what it has become just before; nil: nothing new
+	done  Result           // for whoever waits for a message that is not stored
+}
+
+// An update is to be committed, and then its entry is put back to where it waits.
+type update struct {
+	e    *entry
+	op   store.Op
+	back where
+}
+
+// A note is a failed attempt that somebody may want to be told of.
+type note struct {
+	id           message.ID
+	notify, flag bool
 }
 
 // New returns a dispatcher that works on what its store holds, and starts it.
@@ -171,46 +222,70 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		cfg: cfg, ids: &message.IDSource{Shard: cfg.Shard}, seed: maphash.MakeSeed(), log: cfg.Logger,
-		send: make(chan struct{}, 1), commit: make(chan struct{}, 1), stop: make(chan struct{}),
+		send: make(chan struct{}, 1), commit: make(chan struct{}, 1), begin: make(chan struct{}, 1), stop: make(chan struct{}),
 		entries: make(map[message.ID]*entry), queues: make(map[Key]*queue), lanes: make(map[Target]*lane), quotas: make(map[string]*quota),
+		alerts: make(map[Key][]*entry),
 	}
+	if err := d.load(ctx); err != nil {
+		return nil, fmt.Errorf("dispatch: load: %w", err)
+	}
+	d.stopped.Add(3)
+	go d.sendLoop()
+	go d.commitLoop()
+	go d.beginLoop()
+	d.signal(d.send)
+	d.signal(d.commit)
+	return d, nil
+}
+
+// load takes up what the store holds.
+func (d *Dispatcher) load(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	now := time.Now().UnixNano()
-	err := cfg.Store.Load(ctx, cfg.Shard, func(m *message.Message) error {
+	pauses := make(map[*queue][]pauser)
+	err := d.cfg.Store.Load(ctx, d.cfg.Shard, func(m *message.Message) error {
 		d.ids.Skip(m.ID)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		e := d.enter(m, now)
+		e := d.newEntry(m)
 		e.msg = nil
-		if next := m.Next; !next.IsZero() && next.UnixNano() > now && e.queue.waiting.head == e {
-			d.pause(e.queue, nil, next.UnixNano(), now)
+		switch {
+		case m.State == pdu.StateUnknown:
+			d.place(e, limbo, now)
+		case m.Sent: // the attempt may have arrived
+			d.place(e, limbo, now)
+			d.hold(e)
+			d.updates = append(d.updates, update{e, store.Op{Kind: store.Lose, ID: e.id}, limbo})
+		case m.State == pdu.StateScheduled:
+			d.place(e, scheduled, now)
+		default:
+			e.where = waiting
+			e.queue.list(e).push(e) // sorted below
+			d.arm(e, now)
+			if next := m.Next; !next.IsZero() && next.UnixNano() > now {
+				pauses[e.queue] = append(pauses[e.queue], pauser{e, next.UnixNano()})
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("dispatch: load: %w", err)
+		return err
 	}
-	d.mu.Lock()
+	for _, q := range d.queues {
+		q.waiting((*list).sort)
+		blocked := pauses[q]
+		slices.SortFunc(blocked, func(a, b pauser) int { return cmp.Compare(a.until, b.until) })
+		for _, p := range blocked {
+			d.pause(q, p.e, d.laneOf(d.cfg.Router.Route(q.key)), p.until, now)
+		}
+	}
 	for _, q := range d.queues {
 		d.ready(q)
 	}
-	d.mu.Unlock()
-	d.stopped.Add(2)
-	go d.sendLoop()
-	go d.commitLoop()
-	d.signal(d.send)
-	return d, nil
+	return nil
 }
 
 // NextID returns the first of n consecutive IDs for messages to be submitted.
 func (d *Dispatcher) NextID(now time.Time, n int) message.ID { return d.ids.Next(now, n) }
-
-// cost is how many places a message takes.
-func cost(m *message.Message) int {
-	if m.MayWantReceipt() {
-		return 2
-	}
-	return 1
-}
 
 func (d *Dispatcher) quota(account string) *quota {
 	q := d.quotas[account]
@@ -240,10 +315,7 @@ func (d *Dispatcher) giveBack(q *quota, n int) {
 // state is scheduled or enroute. They belong to the dispatcher then. When it
 // returns nil, they are committed.
 func (d *Dispatcher) Submit(ctx context.Context, msgs ...*message.Message) error {
-	need := 0
-	for _, m := range msgs {
-		need += cost(m)
-	}
+	need := len(msgs)
 	d.mu.Lock()
 	quota := d.quota(msgs[0].Account)
 	var err error
@@ -268,22 +340,48 @@ func (d *Dispatcher) Submit(ctx context.Context, msgs ...*message.Message) error
 	d.giveBack(quota, need) // enter takes them
 	if err == nil {
 		for _, m := range msgs {
-			e := d.enter(m, now)
-			d.ready(e.queue)
-			if e.where != away {
-				e.msg = nil
-			}
+			d.enter(m, now)
 		}
 	}
 	d.unlock()
 	return err
 }
 
+// Try delivers a message once and now, without storing it; see
+// message.Message.Volatile. It belongs to the dispatcher then. done, which may be
+// nil, is called with what comes of it, once: with Later when its validity has
+// ended before that is known. It must not block. ErrNoWay means that nothing can
+// reach the destination now.
+func (d *Dispatcher) Try(m *message.Message, done func(Result)) error {
+	d.mu.Lock()
+	defer d.unlock()
+	quota := d.quota(m.Account)
+	switch {
+	case d.refusing:
+		return ErrStopping
+	case !d.take(quota, 1):
+		return ErrFull
+	}
+	d.giveBack(quota, 1) // newEntry takes it
+	if d.cfg.Router.Route(KeyOf(m)).Window() <= 0 {
+		return ErrNoWay
+	}
+	if q := d.queues[KeyOf(m)]; q != nil && q.pause.armed() {
+		return ErrNoWay
+	}
+	e := d.newEntry(m)
+	e.once = &once{done}
+	d.place(e, waiting, time.Now().UnixNano())
+	d.ready(e.queue)
+	return nil
+}
+
 // unlock lets go of the lock, and wakes whoever has something to do now.
 func (d *Dispatcher) unlock() {
 	at, ok := d.wheel.next()
 	send := len(d.outbox) > 0 || ok && (d.alarm == 0 || at < d.alarm)
-	commit := len(d.endings)+len(d.updates)+len(d.notes) > 0
+	commit := len(d.endings)+len(d.updates)+len(d.notes)+len(d.answers) > 0
+	begin := len(d.begins) > 0
 	if d.busy == 0 && len(d.idle) > 0 && !commit {
 		for _, ch := range d.idle {
 			close(ch)
@@ -297,6 +395,9 @@ func (d *Dispatcher) unlock() {
 	if commit {
 		d.signal(d.commit)
 	}
+	if begin {
+		d.signal(d.begin)
+	}
 }
 
 func (d *Dispatcher) signal(ch chan struct{}) {
@@ -306,16 +407,19 @@ func (d *Dispatcher) signal(ch chan struct{}) {
 	}
 }
 
-// enter makes the entry of a message that is in the store.
-func (d *Dispatcher) enter(m *message.Message, now int64) *entry {
-	e := &entry{id: m.ID, priority: m.Priority, attempts: m.Attempts, cost: cost(m), tag: d.tag(m.Account, m.Source), quota: d.quota(m.Account), msg: m}
-	e.deadline.entry = e
-	if !m.Due.IsZero() {
-		e.due = m.Due.UnixNano()
+// newEntry makes the entry of a message that is in the store, or not stored at
+// all. It is in no list yet.
+func (d *Dispatcher) newEntry(m *message.Message) *entry {
+	e := &entry{id: m.ID, kind: m.Kind, priority: m.Priority, attempts: int32(m.Attempts), quota: d.quota(m.Account), msg: m}
+	about := m.Source
+	if m.Kind == message.Alert {
+		about = m.Dest
 	}
-	e.expires = m.Expires.UnixNano()
-	d.used += e.cost
-	e.quota.used += e.cost
+	e.tag = d.tag(m.Account, about)
+	e.deadline.entry = e
+	e.setTimes(m)
+	d.used++
+	e.quota.used++
 	d.entries[e.id] = e
 	key := KeyOf(m)
 	e.queue = d.queues[key]
@@ -324,37 +428,86 @@ func (d *Dispatcher) enter(m *message.Message, now int64) *entry {
 		e.queue.pause.queue = e.queue
 		d.queues[key] = e.queue
 	}
-	d.place(e, m.State == pdu.StateScheduled, now)
 	return e
 }
 
-// place puts an entry where it waits.
-func (d *Dispatcher) place(e *entry, isScheduled bool, now int64) {
-	deadline := e.expires
-	if isScheduled {
-		e.where = scheduled
-		e.queue.scheduled.insert(e)
-		deadline = min(deadline, e.due)
-	} else {
-		if e.order == 0 {
-			d.order++
-			e.order = d.order
+func (e *entry) setTimes(m *message.Message) {
+	e.due, e.expires = 0, m.Expires.UnixNano()
+	if !m.Due.IsZero() {
+		e.due = m.Due.UnixNano()
+	}
+	e.setOrder()
+}
+
+// enter takes up a message that was just committed.
+func (d *Dispatcher) enter(m *message.Message, now int64) {
+	e := d.newEntry(m)
+	to := waiting
+	if m.State == pdu.StateScheduled {
+		to = scheduled
+	}
+	d.place(e, to, now)
+	d.ready(e.queue)
+	if e.where != away {
+		e.msg = nil
+	}
+}
+
+// place puts an entry where it waits: waiting, scheduled or limbo.
+func (d *Dispatcher) place(e *entry, to where, now int64) {
+	e.where = to
+	switch to {
+	case scheduled:
+		e.queue.scheduled.push(e)
+		if e.kind == message.Alert {
+			k := e.alertKey()
+			d.alerts[k] = append(d.alerts[k], e)
 		}
-		e.where = waiting
-		e.queue.waiting.insert(e)
+	case limbo:
+		e.queue.out++
+	default:
+		e.queue.list(e).insert(e)
+	}
+	d.arm(e, now)
+}
+
+// arm sets the deadline of an entry.
+func (d *Dispatcher) arm(e *entry, now int64) {
+	deadline := e.expires
+	if e.where == scheduled && e.due != 0 {
+		deadline = min(deadline, e.due)
 	}
 	if !e.deadline.armed() || e.deadline.at != deadline {
 		d.wheel.add(&e.deadline, deadline, now)
 	}
 }
 
-// hold takes a waiting entry out of its list.
-func (d *Dispatcher) hold(e *entry) {
-	if e.where == scheduled {
+// alertKey is the key of the destination that an alert waits for.
+func (e *entry) alertKey() Key { return Key{TON: e.queue.key.TON, Addr: e.queue.key.Addr} }
+
+// unlist takes an entry out of where it waits.
+func (d *Dispatcher) unlist(e *entry) {
+	switch e.where {
+	case scheduled:
 		e.queue.scheduled.remove(e)
-	} else {
-		e.queue.waiting.remove(e)
+		if e.kind == message.Alert {
+			k := e.alertKey()
+			if rest := slices.DeleteFunc(d.alerts[k], func(x *entry) bool { return x == e }); len(rest) > 0 {
+				d.alerts[k] = rest
+			} else {
+				delete(d.alerts, k)
+			}
+		}
+	case limbo:
+		e.queue.out--
+	default:
+		e.queue.list(e).remove(e)
 	}
+}
+
+// hold takes an entry out of where it waits, while something is committed.
+func (d *Dispatcher) hold(e *entry) {
+	d.unlist(e)
 	e.where = held
 	e.queue.out++
 	d.busy++
@@ -362,26 +515,30 @@ func (d *Dispatcher) hold(e *entry) {
 
 // leave forgets an entry that is away or held.
 func (d *Dispatcher) leave(e *entry) {
+	d.unblock(e)
 	d.wheel.remove(&e.deadline)
 	delete(d.entries, e.id)
-	d.giveBack(e.quota, e.cost)
+	d.giveBack(e.quota, 1)
 	e.queue.out--
 	d.busy--
 	d.tidy(e.queue)
 }
 
-// back puts an entry that is away or held into its queue again.
-func (d *Dispatcher) back(e *entry, isScheduled bool, now int64) {
+// back puts an entry that is away or held to where it waits again.
+func (d *Dispatcher) back(e *entry, to where, now int64) {
 	e.queue.out--
 	d.busy--
-	e.msg = nil
-	d.place(e, isScheduled, now)
+	if e.once == nil {
+		e.msg = nil
+	}
+	e.late = false // a deadline that came meanwhile comes again
+	d.place(e, to, now)
 	d.ready(e.queue)
 }
 
 // tidy forgets a queue that has nothing.
 func (d *Dispatcher) tidy(q *queue) {
-	if q.waiting.head == nil && q.lane != nil {
+	if q.head() == nil && q.lane != nil {
 		q.lane.remove(q)
 	}
 	if q.empty() {
@@ -391,9 +548,13 @@ func (d *Dispatcher) tidy(q *queue) {
 }
 
 // pause lets nothing of a queue be tried for a while, or until the target of l,
-// which may be nil, is woken.
-func (d *Dispatcher) pause(q *queue, l *lane, until, now int64) {
+// which may be nil, is woken, or e, which has caused it, is gone.
+func (d *Dispatcher) pause(q *queue, e *entry, l *lane, until, now int64) {
+	q.pausers = append(q.pausers, pauser{e, until})
 	if q.pause.armed() {
+		if until < q.pause.at { // the earliest counts: when it works, it works for all
+			d.wheel.add(&q.pause, until, now)
+		}
 		return
 	}
 	d.wheel.add(&q.pause, until, now)
@@ -406,8 +567,33 @@ func (d *Dispatcher) pause(q *queue, l *lane, until, now int64) {
 	}
 }
 
+// unblock ends the pause that an entry has caused, or leaves it to the next one.
+func (d *Dispatcher) unblock(e *entry) {
+	q := e.queue
+	if !q.pause.armed() {
+		return
+	}
+	i := slices.IndexFunc(q.pausers, func(p pauser) bool { return p.e == e })
+	if i < 0 {
+		return
+	}
+	if q.pausers = slices.Delete(q.pausers, i, i+1); len(q.pausers) == 0 {
+		d.unpause(q)
+		d.ready(q)
+		return
+	}
+	until := q.pausers[0].until
+	for _, p := range q.pausers {
+		until = min(until, p.until)
+	}
+	if until > q.pause.at {
+		d.wheel.add(&q.pause, until, time.Now().UnixNano())
+	}
+}
+
 func (d *Dispatcher) unpause(q *queue) {
 	d.wheel.remove(&q.pause)
+	q.pausers = nil
 	if l := q.sulking; l != nil {
 		q.sulking = nil
 		delete(l.paused, q)
@@ -419,7 +605,7 @@ func (d *Dispatcher) unpause(q *queue) {
 
 // ready looks for something to do in a queue.
 func (d *Dispatcher) ready(q *queue) {
-	if q.waiting.head == nil || q.lane != nil || q.pause.armed() {
+	if q.head() == nil || q.lane != nil || q.pause.armed() {
 		return
 	}
 	l := d.laneOf(d.cfg.Router.Route(q.key))
@@ -441,7 +627,7 @@ func (d *Dispatcher) laneOf(t Target) *lane {
 func (d *Dispatcher) run(l *lane) {
 	for l.head != nil && l.flying < l.target.Window() {
 		q := l.pop()
-		if q.waiting.head == nil || q.pause.armed() {
+		if q.head() == nil || q.pause.armed() {
 			d.tidy(q)
 			continue
 		}
@@ -453,15 +639,20 @@ func (d *Dispatcher) run(l *lane) {
 			}
 			continue
 		}
-		e := q.waiting.head
-		q.waiting.remove(e)
+		e := q.head()
+		d.unlist(e)
 		e.where = away
 		q.out++
 		d.busy++
 		l.flying++
-		d.outbox = append(d.outbox, &Attempt{Message: e.msg, Number: e.attempts + 1, d: d, e: e, lane: l})
-		if q.waiting.head != nil {
+		d.outbox = append(d.outbox, &Attempt{Message: e.msg, Number: int(e.attempts) + 1, d: d, e: e, lane: l})
+		if q.head() != nil {
 			l.push(q)
+		}
+	}
+	if l.head != nil && l.flying == 0 {
+		if t, ok := l.target.(CallableTarget); ok && t.Window() <= 0 {
+			t.Starve()
 		}
 	}
 	if l.idle() {
@@ -480,7 +671,27 @@ func (d *Dispatcher) Wake(t Target) {
 		}
 		d.run(l)
 	}
+	if len(d.alerts) > 0 && t.Window() > 0 {
+		for k := range d.alerts {
+			if d.cfg.Router.Route(k) == t {
+				d.available(k)
+			}
+		}
+	}
 	d.unlock()
+}
+
+// available sends the alerts that wait for a destination on their way.
+func (d *Dispatcher) available(k Key) {
+	for _, e := range slices.Clone(d.alerts[k]) {
+		d.release(e)
+	}
+}
+
+// release lets a scheduled entry wait for its turn once that is committed.
+func (d *Dispatcher) release(e *entry) {
+	d.hold(e)
+	d.updates = append(d.updates, update{e, store.Op{Kind: store.Release, ID: e.id}, waiting})
 }
 
 // Reroute tells that a target may not be the right one any more for what waits
@@ -531,9 +742,21 @@ func (d *Dispatcher) sendLoop() {
 			if len(out) == 0 {
 				break
 			}
+			later := false
 			for i, a := range out {
 				out[i] = nil
+				if t, ok := a.lane.target.(OnceTarget); ok && a.e.kind == message.Normal && a.e.once == nil && t.AtMostOnce() {
+					a.once = true
+					d.mu.Lock()
+					d.begins = append(d.begins, a)
+					d.mu.Unlock()
+					later = true
+					continue
+				}
 				d.start(a)
+			}
+			if later {
+				d.signal(d.begin)
 			}
 		}
 	}
@@ -552,6 +775,45 @@ func (d *Dispatcher) start(a *Attempt) {
 	a.lane.target.Attempt(a)
 }
 
+// beginLoop commits that attempts begin which must not happen twice, and begins
+// them.
+func (d *Dispatcher) beginLoop() {
+	defer d.stopped.Done()
+	var ops []store.Op
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-d.begin:
+		}
+		for {
+			d.mu.Lock()
+			begins := d.begins
+			d.begins = nil
+			d.mu.Unlock()
+			if len(begins) == 0 {
+				break
+			}
+			ops = ops[:0]
+			for _, a := range begins {
+				ops = append(ops, store.Op{Kind: store.Begin, ID: a.e.id})
+			}
+			err := d.cfg.Store.Commit(context.Background(), d.cfg.Shard, d.cfg.Epoch, ops)
+			if err != nil {
+				d.log.Error("attempts cannot be committed", "error", err)
+			}
+			for _, a := range begins {
+				if err != nil { // it did not begin
+					a.once = false
+					a.Done(Result{Outcome: Later})
+					continue
+				}
+				d.start(a)
+			}
+		}
+	}
+}
+
 // due handles a deadline that has come.
 func (d *Dispatcher) due(n *node, now int64) {
 	if q := n.queue; q != nil {
@@ -563,17 +825,25 @@ func (d *Dispatcher) due(n *node, now int64) {
 	e := n.entry
 	if e.where == away || e.where == held {
 		e.late = true
+		if e.once != nil {
+			d.answer(e, Result{Outcome: Later})
+		}
 		return
 	}
 	if now >= e.expires {
 		d.hold(e)
-		d.endings = append(d.endings, ending{e: e, event: message.Expire})
+		d.endings = append(d.endings, ending{e: e, event: message.Expire, done: Result{Outcome: Later}})
 		return
 	}
-	e.queue.scheduled.remove(e) // the time that it was scheduled for
-	d.updates = append(d.updates, store.Op{Kind: store.Release, ID: e.id})
-	d.place(e, false, now)
-	d.ready(e.queue)
+	d.release(e) // the time that it was scheduled for
+}
+
+// answer tells whoever waits for a message that is not stored what came of it.
+func (d *Dispatcher) answer(e *entry, r Result) {
+	if done := e.once.done; done != nil {
+		e.once.done = nil
+		d.answers = append(d.answers, func() { done(r) })
+	}
 }
 
 // Done tells what came of an attempt. It does not block. Only the first call
@@ -586,18 +856,38 @@ func (a *Attempt) Done(r Result) {
 	now := time.Now().UnixNano()
 	d.mu.Lock()
 	a.lane.flying--
+	lost := r.Outcome == Lost || r.Outcome == Later
 	switch {
+	case lost && e.once != nil:
+		d.end(e, a.Message, Result{Outcome: Failed, Error: r.Error}, r)
+	case lost && r.Unsure && a.once:
+		d.update(e, store.Op{Kind: store.Lose, ID: e.id}, limbo)
 	case r.Outcome == Lost && e.lost < 3 && !e.late:
 		e.lost++
-		d.back(e, false, now)
-	case r.Outcome == Lost || r.Outcome == Later:
+		if a.once { // it did not begin after all
+			op := store.Op{Kind: store.Attempt, ID: e.id, Attempts: int(e.attempts)}
+			if a.Message != nil {
+				op.Error = a.Message.Error
+			}
+			d.update(e, op, waiting)
+		} else {
+			d.back(e, waiting, now)
+		}
+	case lost:
 		d.failed(e, a.lane, a.Message, r, now)
+	case r.Outcome == Again && r.Message != nil && !e.late:
+		e.attempts = int32(r.Message.Attempts)
+		d.pause(e.queue, e, nil, r.Message.Next.UnixNano(), now)
+		d.update(e, store.Op{Kind: store.Replace, Message: r.Message}, waiting)
 	default:
-		d.end(e, a.Message, r)
+		if r.Outcome == Delivered || r.Outcome == Accepted {
+			d.available(e.queue.key)
+		}
+		d.end(e, a.Message, r, r)
 		if r.Outcome == FailedAll {
-			for h := e.queue.waiting.head; h != nil; h = e.queue.waiting.head {
+			for h := e.queue.head(); h != nil; h = e.queue.head() {
 				d.hold(h)
-				d.endings = append(d.endings, ending{h, message.Fail, r.Error})
+				d.endings = append(d.endings, ending{e: h, event: message.Fail, err: r.Error, done: r})
 			}
 		}
 	}
@@ -607,39 +897,58 @@ func (a *Attempt) Done(r Result) {
 
 var events = map[Outcome]message.Event{
 	Delivered: message.Deliver, Accepted: message.Accept, Failed: message.Fail, FailedAll: message.Fail, Rejected: message.Reject,
+	Skipped: message.Skip, Over: message.Expire, Again: message.Expire,
 }
 
 // end queues the end of an entry that was away.
-func (d *Dispatcher) end(e *entry, m *message.Message, r Result) {
+func (d *Dispatcher) end(e *entry, m *message.Message, r, done Result) {
 	event, ok := events[r.Outcome]
 	if !ok {
 		event = message.Fail
 	}
 	e.where, e.msg = held, m
-	d.endings = append(d.endings, ending{e, event, r.Error})
+	d.endings = append(d.endings, ending{e: e, event: event, err: r.Error, last: r.Message, done: done})
+}
+
+// update queues a change of an entry that is away, after which it waits again.
+func (d *Dispatcher) update(e *entry, op store.Op, back where) {
+	e.where = held
+	d.updates = append(d.updates, update{e, op, back})
 }
 
 // failed handles a temporary failure.
 func (d *Dispatcher) failed(e *entry, l *lane, m *message.Message, r Result, now int64) {
 	e.attempts++
 	e.lost = 0
-	switch {
-	case e.late || now >= e.expires:
+	if e.late || now >= e.expires {
 		e.where, e.msg = held, m
-		d.endings = append(d.endings, ending{e, message.Expire, r.Error})
-		return
-	case d.cfg.MaxAttempts > 0 && e.attempts >= d.cfg.MaxAttempts, m != nil && m.ESMClass.Mode() == pdu.ModeDatagram && m.Kind == message.Normal:
-		e.where, e.msg = held, m
-		d.endings = append(d.endings, ending{e, message.Fail, r.Error})
+		d.endings = append(d.endings, ending{e: e, event: message.Expire, err: r.Error})
+		d.flag(e, m)
 		return
 	}
-	next := now + int64(d.cfg.Retry[min(e.attempts, len(d.cfg.Retry))-1])
-	d.pause(e.queue, l, next, now)
-	d.updates = append(d.updates, store.Op{Kind: store.Attempt, ID: e.id, Attempts: e.attempts, Next: time.Unix(0, next), Error: r.Error})
+	if d.cfg.MaxAttempts > 0 && int(e.attempts) >= d.cfg.MaxAttempts {
+		e.where, e.msg = held, m
+		d.endings = append(d.endings, ending{e: e, event: message.Fail, err: r.Error})
+		d.flag(e, m)
+		return
+	}
+	next := now + int64(d.cfg.Retry[min(int(e.attempts), len(d.cfg.Retry))-1])
+	d.pause(e.queue, e, l, next, now)
+	d.update(e, store.Op{Kind: store.Attempt, ID: e.id, Attempts: int(e.attempts), Next: time.Unix(0, next), Error: r.Error}, waiting)
 	if e.attempts == 1 && m != nil && m.Kind == message.Normal && m.RegisteredDelivery&pdu.IntermediateNotification != 0 {
-		d.notes = append(d.notes, e)
+		d.notes = append(d.notes, note{id: e.id, notify: true})
 	}
-	d.back(e, false, now)
+	d.flag(e, m)
+}
+
+// flag sets the delivery pending flag if the message asks for it.
+func (d *Dispatcher) flag(e *entry, m *message.Message) {
+	if m == nil || m.Kind != message.Normal || d.cfg.Alert == nil {
+		return
+	}
+	if set, _ := pdu.TLVSetDPF.Get(m.TLVs); set == 1 {
+		d.notes = append(d.notes, note{id: e.id, flag: true})
+	}
 }
 
 // commitLoop commits what attempts and deadlines have brought, many at a time.
@@ -658,19 +967,22 @@ func (d *Dispatcher) commitLoop() {
 
 func (d *Dispatcher) commitAll() (more bool) {
 	d.mu.Lock()
-	endings, updates, notes := d.endings, d.updates, d.notes
-	d.endings, d.updates, d.notes = nil, nil, nil
+	endings, updates, notes, answers := d.endings, d.updates, d.notes, d.answers
+	d.endings, d.updates, d.notes, d.answers = nil, nil, nil, nil
 	d.busy++ // nobody may take this for idle
 	d.mu.Unlock()
-	more = len(endings)+len(updates)+len(notes) > 0
+	more = len(endings)+len(updates)+len(notes)+len(answers) > 0
 	if len(updates) > 0 {
-		d.update(updates)
+		d.commitUpdates(updates)
 	}
-	for _, e := range notes {
-		d.notify(e.id)
+	for _, n := range notes {
+		d.tell(n)
 	}
 	if len(endings) > 0 {
 		d.insist(endings)
+	}
+	for _, fn := range answers {
+		fn()
 	}
 	d.mu.Lock()
 	d.busy--
@@ -678,20 +990,67 @@ func (d *Dispatcher) commitAll() (more bool) {
 	return more
 }
 
-// update commits what is good to know after a restart. Its message may have come
-// to its end in the meantime, which is no error.
-func (d *Dispatcher) update(ops []store.Op) {
-	err := d.cfg.Store.Commit(context.Background(), d.cfg.Shard, d.cfg.Epoch, ops)
-	if errors.Is(err, store.ErrNotFound) {
-		for i := range ops {
-			if err = d.cfg.Store.Commit(context.Background(), d.cfg.Shard, d.cfg.Epoch, ops[i:i+1]); errors.Is(err, store.ErrNotFound) {
-				err = nil
-			}
-		}
+// commitUpdates commits what is good to know after a restart, and puts the
+// entries back to where they wait. When it cannot be committed they go on all the
+// same: a restart would make an attempt too many, or one too early.
+func (d *Dispatcher) commitUpdates(updates []update) {
+	ops := make([]store.Op, len(updates))
+	for i := range updates {
+		ops[i] = updates[i].op
 	}
-	if err != nil {
+	if err := d.cfg.Store.Commit(context.Background(), d.cfg.Shard, d.cfg.Epoch, ops); err != nil {
 		d.log.Error("attempts cannot be committed", "error", err)
 	}
+	now := time.Now().UnixNano()
+	d.mu.Lock()
+	for i := range updates {
+		d.back(updates[i].e, updates[i].back, now)
+	}
+	d.unlock()
+}
+
+// tell lets the submitter know of a failed attempt: by an intermediate
+// notification, or later, by an alert.
+func (d *Dispatcher) tell(n note) {
+	if n.notify {
+		d.notify(n.id)
+	}
+	if n.flag {
+		m, err := d.cfg.Store.Get(context.Background(), n.id)
+		if err == nil {
+			_, err = d.Flag(context.Background(), m)
+		}
+		if err != nil {
+			d.log.Warn("a delivery pending flag is not set", "id", n.id, "error", err)
+		}
+	}
+}
+
+// Flag sets the delivery pending flag of a message: when something can be
+// delivered to its destination again, or somebody has bound for it, its submitter
+// is alerted, once. It reports whether the flag is set, and since when does not
+// matter. SMPP v5.0, section 4.8.4.54.
+func (d *Dispatcher) Flag(ctx context.Context, m *message.Message) (bool, error) {
+	if d.cfg.Alert == nil {
+		return false, nil
+	}
+	now := time.Now()
+	alert := d.cfg.Alert(m, now)
+	if alert == nil {
+		return false, nil
+	}
+	tag := d.tag(alert.Account, alert.Dest)
+	d.mu.Lock()
+	set := slices.ContainsFunc(d.alerts[Key{TON: alert.Source.TON, Addr: alert.Source.Addr}], func(e *entry) bool { return e.tag == tag })
+	d.mu.Unlock()
+	if set {
+		return true, nil
+	}
+	alert.ID = d.ids.Next(now, 1)
+	if err := d.Submit(ctx, alert); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // notify makes an intermediate notification, if there is room for one.
@@ -736,6 +1095,9 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	receipts := make([]*message.Message, 0, len(endings))
 	for i := range endings {
 		x := &endings[i]
+		if x.e.once != nil {
+			continue // nothing of it is stored
+		}
 		m := x.e.msg
 		if m == nil {
 			var err error
@@ -744,17 +1106,17 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 			}
 			x.e.msg = m
 		}
-		if m.Kind != message.Normal {
-			if x.event != message.Deliver && x.event != message.Accept {
+		if m.Kind != message.Normal && m.Kind != message.Broadcast {
+			if x.event != message.Deliver && x.event != message.Accept && (m.Kind != message.Alert || m.State != pdu.StateScheduled) {
 				d.drop(m, x.event, x.err)
 			}
 			ops = append(ops, store.Op{Kind: store.Remove, ID: m.ID})
 			continue
 		}
-		from := m.State
-		if from == pdu.StateScheduled && x.e.order != 0 {
-			from = pdu.StateEnroute // released, while m is older
+		if x.last != nil {
+			ops = append(ops, store.Op{Kind: store.Replace, Message: x.last})
 		}
+		from := m.State
 		state, err := message.Next(from, x.event)
 		if err != nil { // cannot be: a target that takes what is final
 			d.log.Error("impossible transition", "id", m.ID, "error", err)
@@ -775,19 +1137,20 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 			receipts = append(receipts, r)
 		}
 	}
-	if err := d.cfg.Store.Commit(ctx, d.cfg.Shard, d.cfg.Epoch, ops); err != nil {
-		return err
+	if len(ops) > 0 {
+		if err := d.cfg.Store.Commit(ctx, d.cfg.Shard, d.cfg.Epoch, ops); err != nil {
+			return err
+		}
 	}
 	d.mu.Lock()
 	for i := range endings {
+		if e := endings[i].e; e.once != nil {
+			d.answer(e, endings[i].done)
+		}
 		d.leave(endings[i].e)
 	}
 	for _, r := range receipts {
-		e := d.enter(r, now.UnixNano())
-		d.ready(e.queue)
-		if e.where != away {
-			e.msg = nil
-		}
+		d.enter(r, now.UnixNano())
 	}
 	d.unlock()
 	return nil
@@ -809,12 +1172,12 @@ func (d *Dispatcher) Cancel(ctx context.Context, id message.ID) error {
 		d.mu.Unlock()
 		return err
 	}
-	wasScheduled := e.where == scheduled
+	was := e.where
 	d.hold(e)
 	d.mu.Unlock()
 	if err = d.finish(ctx, []ending{{e: e, event: message.Cancel}}); err != nil {
 		d.mu.Lock()
-		d.back(e, wasScheduled, time.Now().UnixNano())
+		d.back(e, was, time.Now().UnixNano())
 		d.unlock()
 	}
 	return err
@@ -823,9 +1186,9 @@ func (d *Dispatcher) Cancel(ctx context.Context, id message.ID) error {
 func (d *Dispatcher) waitingEntry(id message.ID) (*entry, error) {
 	e := d.entries[id]
 	switch {
-	case e == nil:
+	case e == nil || e.once != nil:
 		return nil, ErrFinal
-	case e.where != waiting && e.where != scheduled:
+	case e.where == away || e.where == held:
 		return nil, ErrAway
 	}
 	return e, nil
@@ -841,58 +1204,45 @@ func (d *Dispatcher) Replace(ctx context.Context, id message.ID, change func(*me
 		d.mu.Unlock()
 		return err
 	}
-	wasScheduled := e.where == scheduled
+	was := e.where
+	if was == limbo {
+		d.mu.Unlock()
+		return ErrAway // it may have arrived as it was
+	}
 	d.hold(e)
 	d.mu.Unlock()
 
+	to := was
 	m, err := d.cfg.Store.Get(ctx, id)
-	extra := 0
-	isScheduled := wasScheduled
 	if err == nil {
 		c := *m
-		if !wasScheduled {
-			c.State = pdu.StateEnroute
-		}
 		if err = change(&c); err == nil {
 			event := message.Release
-			if isScheduled = c.Due.After(time.Now()); isScheduled {
-				event = message.Schedule
+			if to = waiting; c.Due.After(time.Now()) {
+				event, to = message.Schedule, scheduled
+				c.Next = time.Time{}
 			}
 			c.State, err = message.Next(c.State, event)
 		}
 		m = &c
 	}
 	if err == nil {
-		if extra = cost(m) - e.cost; extra > 0 {
-			d.mu.Lock()
-			if !d.take(e.quota, extra) {
-				err = ErrFull
-			}
-			d.mu.Unlock()
-		}
+		err = d.cfg.Store.Commit(ctx, d.cfg.Shard, d.cfg.Epoch, []store.Op{{Kind: store.Replace, Message: m}})
 	}
-	if err == nil {
-		if err = d.cfg.Store.Commit(ctx, d.cfg.Shard, d.cfg.Epoch, []store.Op{{Kind: store.Replace, Message: m}}); err != nil && extra > 0 {
-			d.mu.Lock()
-			d.giveBack(e.quota, extra)
-			d.mu.Unlock()
-		}
-	}
+	now := time.Now().UnixNano()
 	d.mu.Lock()
 	defer d.unlock()
 	if err != nil {
-		d.back(e, wasScheduled, time.Now().UnixNano())
+		d.back(e, was, now)
 		return err
 	}
-	if extra < 0 {
-		d.giveBack(e.quota, -extra)
+	e.priority = m.Priority
+	e.attempts = int32(m.Attempts)
+	e.setTimes(m)
+	if to == scheduled {
+		d.unblock(e)
 	}
-	e.cost += extra
-	e.priority, e.due, e.expires, e.late = m.Priority, m.Due.UnixNano(), m.Expires.UnixNano(), false
-	if isScheduled {
-		e.order = 0 // it queues up when its time comes
-	}
-	d.back(e, isScheduled, time.Now().UnixNano())
+	d.back(e, to, now)
 	return nil
 }
 
@@ -920,13 +1270,17 @@ func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest p
 		if q == nil {
 			continue
 		}
-		for _, l := range []*list{&q.waiting, &q.scheduled} {
+		add := func(l *list) {
 			for e := l.head; e != nil; e = e.next {
-				if e.tag == tag {
+				if e.tag == tag && e.once == nil {
 					ids = append(ids, e.id)
 				}
 			}
 		}
+		q.waiting(add)
+		first := len(ids)
+		add(&q.scheduled)
+		slices.Sort(ids[first:])
 	}
 	d.mu.Unlock()
 	var found []*message.Message
@@ -950,6 +1304,7 @@ type Stats struct {
 	Live    int    // messages and receipts that are not final
 	Away    int    // of them, being delivered
 	Places  int    // taken, of Config.MaxWaiting
+	Alerts  int    // delivery pending flags, for as many destinations
 	Dropped uint64 // receipts that nobody took
 }
 
@@ -957,7 +1312,7 @@ type Stats struct {
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Stats{Live: len(d.entries), Away: d.busy, Places: d.used, Dropped: d.dropped}
+	return Stats{Live: len(d.entries), Away: d.busy, Places: d.used, Alerts: len(d.alerts), Dropped: d.dropped}
 }
 
 // Drain refuses new messages and waits until nothing is being delivered, and

@@ -1,6 +1,10 @@
 package dispatch
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // A wheel keeps deadlines. Adding and removing one takes constant time however
 // many there are, as they lie in buckets: of 100 ms for what is near, the
@@ -83,22 +87,45 @@ func (w *wheel) next() (at int64, ok bool) {
 }
 
 // fire calls fn with every deadline that has passed, which is not armed any
-// more.
+// more, the earliest first.
 func (w *wheel) fire(now int64, fn func(*node)) {
 	for len(w.heap) > 0 && w.heap[0] <= now {
 		b := w.buckets[w.heap[0]]
 		delete(w.buckets, b.at)
 		w.pop()
+		var passed []*node
 		for b.head != nil {
 			n := b.head
 			w.remove(n)
 			if n.at <= now {
-				fn(n)
+				passed = append(passed, n)
 			} else {
 				w.add(n, n.at, now)
 			}
 		}
+		slices.SortFunc(passed, (*node).compare)
+		for _, n := range passed {
+			if !n.armed() { // else another one has set it anew
+				fn(n)
+			}
+		}
 	}
+}
+
+// compare puts deadlines in order: by their time, then by what they are of.
+func (n *node) compare(m *node) int {
+	if c := cmp.Compare(n.at, m.at); c != 0 {
+		return c
+	}
+	switch {
+	case n.entry != nil && m.entry != nil:
+		return cmp.Compare(n.entry.id, m.entry.id)
+	case n.entry != nil:
+		return -1 // a message before the pause of its queue
+	case m.entry != nil:
+		return 1
+	}
+	return 0
 }
 
 func (w *wheel) push(at int64) {

@@ -31,6 +31,13 @@ func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
 // Shard returns the number of the shard that owns the message.
 func (id ID) Shard() int { return int(id>>shardShift) - shardBase }
 
+// Clock returns the counter of the ID: microseconds since 2020, more or less.
+// ClockOf makes times comparable with it.
+func (id ID) Clock() uint64 { return uint64(id) & counter }
+
+// ClockOf returns what the clock of an ID that is made at t is at least.
+func ClockOf(t time.Time) uint64 { return uint64(max(t.Sub(epoch).Microseconds(), 0)) }
+
 // FirstID returns an ID below all those of a shard.
 func FirstID(shard int) ID { return ID(uint64(shard+shardBase) << shardShift) }
 
@@ -56,7 +63,7 @@ type IDSource struct {
 
 // Next returns the first of n consecutive IDs at the time now. n is 1 or more.
 func (s *IDSource) Next(now time.Time, n int) ID {
-	clock := uint64(max(now.Sub(epoch).Microseconds(), 0))
+	clock := ClockOf(now)
 	for {
 		last := s.last.Load()
 		first := max(last+1, clock)

@@ -19,6 +19,8 @@ const (
 	Normal       Kind = iota // submitted, for an address
 	Receipt                  // made by the message center, for an account
 	Notification             // the same, on the way: an intermediate notification
+	Broadcast                // submitted, for areas; it is repeated
+	Alert                    // a delivery pending flag: Account is told, as Dest, when Source is available again
 )
 
 // A Message is one message for one destination. Once it is handed to a store or
@@ -45,6 +47,9 @@ type Message struct {
 	Next      time.Time // of the next attempt; zero: at once
 	Attempts  int       // that failed
 	Error     Error     // of the last attempt
+	Sent      bool      // it is tried at most once, and an attempt has begun whose outcome is not committed
+
+	Areas []Area // of a broadcast; Attempts counts those that were made
 
 	ServiceType        string
 	Source             pdu.Address
@@ -56,6 +61,22 @@ type Message struct {
 	DataCoding         pdu.DataCoding
 	Text               []byte   // short_message
 	TLVs               tlv.List // message_payload among them
+}
+
+// An Area is one that a broadcast is for, and how far it has come there.
+type Area struct {
+	ID      string // the value of its broadcast_area_identifier
+	Tried   uint32 // receivers that were sent it, all repetitions together
+	Reached uint32 // of them, those that took it
+}
+
+// Success returns how many per cent of the receivers in the area took the
+// broadcast, or 255 when that is not known. SMPP v5.0, section 4.8.4.7.
+func (a *Area) Success() uint8 {
+	if a.Tried == 0 {
+		return 255
+	}
+	return uint8(100 * uint64(a.Reached) / uint64(a.Tried))
 }
 
 // An Error is why a message was not delivered. Zero is no error.
@@ -75,7 +96,7 @@ func (m *Message) MessageID() string {
 // WantsReceipt reports whether the submitter asked for a receipt when the
 // message ends in state s.
 func (m *Message) WantsReceipt(s State) bool {
-	if m.Kind != Normal || m.ESMClass.Mode() == pdu.ModeDatagram {
+	if m.Kind != Normal || m.Volatile() {
 		return false // a datagram has no receipts, SMPP v5.0, section 4.2.10
 	}
 	switch m.RegisteredDelivery.Receipt() {
@@ -89,9 +110,12 @@ func (m *Message) WantsReceipt(s State) bool {
 	return false
 }
 
-// MayWantReceipt reports whether a receipt may be asked for, whatever the end.
-func (m *Message) MayWantReceipt() bool {
-	return m.WantsReceipt(pdu.StateDelivered) || m.WantsReceipt(pdu.StateExpired)
+// Volatile reports whether the message is not stored: it is tried once, and what
+// comes of it is told at once, in transaction mode, or to nobody, in datagram
+// mode. SMPP v5.0, section 4.2.10.
+func (m *Message) Volatile() bool {
+	mode := m.ESMClass.Mode()
+	return m.Kind == Normal && (mode == pdu.ModeDatagram || mode == pdu.ModeForward)
 }
 
 // Submission returns the message as the submit_sm that it was, or might have
@@ -110,6 +134,9 @@ func (m *Message) Detach() {
 	m.Source.Addr = strings.Clone(m.Source.Addr)
 	m.Dest.Addr = strings.Clone(m.Dest.Addr)
 	m.Text = bytes.Clone(m.Text)
+	for i := range m.Areas {
+		m.Areas[i].ID = strings.Clone(m.Areas[i].ID)
+	}
 	if m.TLVs != nil {
 		m.TLVs = m.TLVs.Clone()
 	}

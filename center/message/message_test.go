@@ -26,6 +26,9 @@ func TestLifeCycle(t *testing.T) {
 		{pdu.StateEnroute, message.Accept, pdu.StateAccepted, true},
 		{pdu.StateEnroute, message.LoseTrackOf, pdu.StateUnknown, true},
 		{pdu.StateUnknown, message.Deliver, pdu.StateDelivered, true},
+		{pdu.StateUnknown, message.Attempt, pdu.StateEnroute, true},
+		{pdu.StateUnknown, message.Cancel, pdu.StateDeleted, true},
+		{pdu.StateUnknown, message.Release, pdu.StateUnknown, false},
 		{pdu.StateDelivered, message.Cancel, pdu.StateDelivered, false},
 	} {
 		got, err := message.Next(tt.from, tt.on)
@@ -100,6 +103,7 @@ func TestWantsReceipt(t *testing.T) {
 		{"failure", message.Message{RegisteredDelivery: pdu.FailureReceipt}, false, true},
 		{"success", message.Message{RegisteredDelivery: pdu.SuccessReceipt}, true, false},
 		{"datagram", message.Message{RegisteredDelivery: pdu.FinalReceipt, ESMClass: pdu.ModeDatagram}, false, false},
+		{"transaction", message.Message{RegisteredDelivery: pdu.FinalReceipt, ESMClass: pdu.ModeForward}, false, false},
 		{"of a receipt", message.Message{RegisteredDelivery: pdu.FinalReceipt, Kind: message.Receipt}, false, false},
 	} {
 		if got := tt.m.WantsReceipt(pdu.StateDelivered); got != tt.delivered {

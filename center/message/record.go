@@ -10,9 +10,14 @@ import (
 	"github.com/godwit-sms/smpp/tlv"
 )
 
-// recordForm is the first octet of a record. A form that was written once is
-// read for ever.
-const recordForm = 1
+// The first octet of a record is its form. A form that was written once is read
+// for ever. The second one is written only for what the first has no place for.
+const (
+	recordForm  = 1
+	recordForm2 = 2 // with flags and areas behind the words
+
+	flagSent = 1 << 0
+)
 
 // AppendRecord appends m to dst as a store keeps it: everything, with the
 // content, which is the text and the TLVs, at the end. Times keep their
@@ -21,7 +26,11 @@ func AppendRecord(dst []byte, m *Message) []byte { return AppendContent(AppendFa
 
 // AppendFacts appends the record of m without its content to dst.
 func AppendFacts(dst []byte, m *Message) []byte {
-	b := append(dst, recordForm)
+	form := byte(recordForm)
+	if m.Sent || len(m.Areas) > 0 {
+		form = recordForm2
+	}
+	b := append(dst, form)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.ID))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Group))
 	b = append(b, byte(m.Kind), byte(m.State), byte(m.ESMClass), m.ProtocolID, m.Priority, byte(m.RegisteredDelivery), byte(m.DataCoding),
@@ -44,7 +53,41 @@ func AppendFacts(dst []byte, m *Message) []byte {
 	for _, s := range words {
 		b = append(b, *s...)
 	}
+	if form == recordForm2 {
+		b = m.appendMore(b)
+	}
 	return b
+}
+
+// appendMore appends what only form 2 has.
+func (m *Message) appendMore(b []byte) []byte {
+	flags := uint64(0)
+	if m.Sent {
+		flags |= flagSent
+	}
+	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, uint64(len(m.Areas)))
+	for i := range m.Areas {
+		a := &m.Areas[i]
+		b = binary.AppendUvarint(b, uint64(len(a.ID)))
+		b = append(b, a.ID...)
+		b = binary.AppendUvarint(b, uint64(a.Tried))
+		b = binary.AppendUvarint(b, uint64(a.Reached))
+	}
+	return b
+}
+
+// readMore reads what appendMore wrote.
+func (m *Message) readMore(r *reader) {
+	m.Sent = r.upTo(flagSent)&flagSent != 0
+	n := int(r.upTo(uint64(len(r.b)))) // each takes three octets at least
+	if n > 0 && !r.failed {
+		m.Areas = make([]Area, 0, min(n, 255))
+	}
+	for ; n > 0 && !r.failed; n-- {
+		id := string(r.octets(int(r.upTo(uint64(len(r.b))))))
+		m.Areas = append(m.Areas, Area{ID: id, Tried: uint32(r.upTo(1<<32 - 1)), Reached: uint32(r.upTo(1<<32 - 1))})
+	}
 }
 
 // words are the strings of a message, which stand side by side in a record, so
@@ -90,15 +133,15 @@ func ParseFacts(b []byte) (*Message, error) {
 }
 
 func parseFacts(b []byte) (*Message, []byte, error) {
-	if len(b) > 0 && b[0] > recordForm {
-		return nil, nil, fmt.Errorf("message: a record of form %d; this version reads up to %d", b[0], recordForm)
+	if len(b) > 0 && b[0] > recordForm2 {
+		return nil, nil, fmt.Errorf("message: a record of form %d; this version reads up to %d", b[0], recordForm2)
 	}
 	r := reader{b: b}
 	m := new(Message)
 	form := r.octets(1)
 	ids := r.octets(16)
 	fixed := r.octets(12)
-	if r.failed || form[0] != recordForm {
+	if r.failed || form[0] < recordForm {
 		return nil, nil, ErrRecord
 	}
 	m.ID, m.Group = ID(binary.BigEndian.Uint64(ids)), ID(binary.BigEndian.Uint64(ids[8:]))
@@ -128,6 +171,11 @@ func parseFacts(b []byte) (*Message, []byte, error) {
 	for i, s := range words {
 		*s = text[from:ends[i]]
 		from = ends[i]
+	}
+	if form[0] == recordForm2 {
+		if m.readMore(&r); r.failed {
+			return nil, nil, ErrRecord
+		}
 	}
 	return m, r.b, nil
 }

@@ -29,6 +29,8 @@ func TestRecord(t *testing.T) {
 	}{
 		{"everything", full()},
 		{"nothing", &message.Message{}},
+		{"a broadcast", &message.Message{Kind: message.Broadcast, Areas: []message.Area{{ID: "\x00north", Tried: 7, Reached: 1<<32 - 1}, {ID: "\x00"}}}},
+		{"sent once", &message.Message{Sent: true, Text: []byte("x")}},
 	} {
 		got, err := message.ParseRecord(message.AppendRecord(nil, tt.m))
 		if err != nil {
@@ -57,17 +59,22 @@ func TestRecord(t *testing.T) {
 }
 
 func TestDamagedRecord(t *testing.T) {
-	b := message.AppendRecord(nil, full())
-	whole := len(message.AppendFacts(nil, full()))
-	for n := range b {
-		if _, err := message.ParseRecord(b[:n]); n != whole && !errors.Is(err, message.ErrRecord) {
-			t.Errorf("%d of %d octets: %v; want %v", n, len(b), err, message.ErrRecord)
+	sent := full()
+	sent.Sent, sent.Areas = true, []message.Area{{ID: "\x00north", Tried: 2, Reached: 1}}
+	for _, m := range []*message.Message{full(), sent} {
+		b := message.AppendRecord(nil, m)
+		whole := len(message.AppendFacts(nil, m))
+		for n := range b {
+			if _, err := message.ParseRecord(b[:n]); n != whole && !errors.Is(err, message.ErrRecord) {
+				t.Errorf("%d of %d octets: %v; want %v", n, len(b), err, message.ErrRecord)
+			}
 		}
 	}
+	b := message.AppendRecord(nil, full())
 	if _, err := message.ParseRecord(append(b, 0)); !errors.Is(err, message.ErrRecord) {
 		t.Errorf("an octet too many: %v", err)
 	}
-	b[0] = 2
+	b[0] = 3
 	if _, err := message.ParseRecord(b); err == nil || errors.Is(err, message.ErrRecord) {
 		t.Errorf("a record of a newer version: %v", err)
 	}
@@ -76,6 +83,7 @@ func TestDamagedRecord(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	f.Add(message.AppendRecord(nil, full()))
 	f.Add(message.AppendRecord(nil, &message.Message{}))
+	f.Add(message.AppendRecord(nil, &message.Message{Sent: true, Areas: []message.Area{{ID: "\x00north", Tried: 2, Reached: 1}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := message.ParseRecord(b)
 		if err != nil {

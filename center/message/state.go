@@ -63,9 +63,11 @@ var transitions = map[State]map[Event]State{
 		LoseTrackOf: pdu.StateUnknown,
 	},
 	pdu.StateUnknown: { // a later word about it is believed
+		Attempt: pdu.StateEnroute,
 		Deliver: pdu.StateDelivered,
 		Accept:  pdu.StateAccepted,
 		Expire:  pdu.StateExpired,
+		Cancel:  pdu.StateDeleted,
 		Fail:    pdu.StateUndeliverable,
 		Reject:  pdu.StateRejected,
 	},

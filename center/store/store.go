@@ -38,13 +38,15 @@ const (
 	Accept  Kind = iota + 1 // Message: a new message
 	Replace                 // Message: takes the place of the one with its ID, which must not be final
 	Release                 // ID: a scheduled message is on its way from now on
-	Attempt                 // ID, Attempts, Next, Error: an attempt failed
+	Attempt                 // ID, Attempts, Next, Error: an attempt failed; a message whose state was unknown is enroute again
 	Final                   // ID, State, At, Error: the final state, with which the message becomes history
 	Remove                  // ID: the message is to be forgotten, as a receipt is once it is delivered
+	Begin                   // ID: an attempt begins, of a message that is tried at most once: it is Sent until Attempt, Replace or Final
+	Lose                    // ID: nobody knows what became of the attempt: the state is unknown from now on
 )
 
 func (k Kind) String() string {
-	names := [...]string{"accept", "replace", "release", "attempt", "final", "remove"}
+	names := [...]string{"accept", "replace", "release", "attempt", "final", "remove", "begin", "lose"}
 	if k >= 1 && int(k) <= len(names) {
 		return names[k-1]
 	}

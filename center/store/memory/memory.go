@@ -121,12 +121,23 @@ func (s *Store) apply(op *store.Op) {
 		s.messages[op.ID] = &m
 	case store.Attempt:
 		m := *s.messages[op.ID]
-		m.Attempts, m.Next, m.Error = op.Attempts, op.Next, op.Error
+		m.Attempts, m.Next, m.Error, m.Sent = op.Attempts, op.Next, op.Error, false
+		if m.State == pdu.StateUnknown {
+			m.State = pdu.StateEnroute
+		}
+		s.messages[op.ID] = &m
+	case store.Begin:
+		m := *s.messages[op.ID]
+		m.Sent = true
+		s.messages[op.ID] = &m
+	case store.Lose:
+		m := *s.messages[op.ID]
+		m.State = pdu.StateUnknown
 		s.messages[op.ID] = &m
 	case store.Final:
 		m := *s.messages[op.ID]
 		m.State, m.Final, m.Error, m.Next = op.State, op.At, op.Error, time.Time{}
-		m.Text, m.TLVs = nil, nil
+		m.Text, m.TLVs, m.Sent = nil, nil, false
 		s.messages[op.ID] = &m
 		s.final = append(s.final, op.ID)
 		limit := s.History

@@ -341,9 +341,16 @@ func (g *batch) step(op *store.Op, c *change) error {
 	case store.Release:
 		m.State = pdu.StateEnroute
 	case store.Attempt:
-		m.Attempts, m.Next, m.Error = op.Attempts, op.Next, op.Error
+		m.Attempts, m.Next, m.Error, m.Sent = op.Attempts, op.Next, op.Error, false
+		if m.State == pdu.StateUnknown {
+			m.State = pdu.StateEnroute
+		}
+	case store.Begin:
+		m.Sent = true
+	case store.Lose:
+		m.State = pdu.StateUnknown
 	case store.Final:
-		m.State, m.Final, m.Error, m.Next = op.State, op.At, op.Error, time.Time{}
+		m.State, m.Final, m.Error, m.Next, m.Sent = op.State, op.At, op.Error, time.Time{}, false
 		c.final = true
 	case store.Remove:
 		c.m = nil

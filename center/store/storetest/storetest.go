@@ -114,6 +114,18 @@ func testLife(t *testing.T, s store.Store) {
 	if got := get(t, s, id); got.Attempts != 2 || !got.Next.Equal(began.Add(time.Second)) || got.Error != failure || string(got.Text) != "hello" {
 		t.Errorf("after an attempt: %+v", got)
 	}
+	commit(t, s, store.Op{Kind: store.Begin, ID: id})
+	if got := get(t, s, id); !got.Sent || got.State != pdu.StateEnroute || string(got.Text) != "hello" {
+		t.Errorf("after the beginning of an attempt: %+v", got)
+	}
+	commit(t, s, store.Op{Kind: store.Lose, ID: id})
+	if got := get(t, s, id); got.State != pdu.StateUnknown || !got.Sent {
+		t.Errorf("after it was lost: %+v", got)
+	}
+	commit(t, s, store.Op{Kind: store.Attempt, ID: id, Attempts: 3, Next: began.Add(time.Second), Error: failure})
+	if got := get(t, s, id); got.State != pdu.StateEnroute || got.Sent || got.Attempts != 3 {
+		t.Errorf("after a word about it: %+v", got)
+	}
 	if m.Attempts != 0 || m.State != pdu.StateScheduled {
 		t.Error("the message that was handed over was changed")
 	}
@@ -121,7 +133,7 @@ func testLife(t *testing.T, s store.Store) {
 	if got := get(t, s, id); got.State != pdu.StateDelivered || !got.Final.Equal(began.Add(time.Hour)) || got.Error != (message.Error{}) || got.Source != m.Source || got.Account != m.Account {
 		t.Errorf("final: %+v", got)
 	}
-	for _, kind := range []store.Kind{store.Release, store.Attempt, store.Final, store.Remove} {
+	for _, kind := range []store.Kind{store.Release, store.Attempt, store.Begin, store.Lose, store.Final, store.Remove} {
 		if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: kind, ID: id, State: pdu.StateExpired}}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v after the end: %v; want %v", kind, err, store.ErrNotFound)
 		}
@@ -313,7 +325,7 @@ func testRandom(t *testing.T, s store.Store) {
 		}
 		id := known[rnd.IntN(len(known))]
 		state, there := model[id]
-		op = store.Op{Kind: []store.Kind{store.Release, store.Attempt, store.Final, store.Remove}[rnd.IntN(4)], ID: id, State: pdu.StateDelivered, At: began}
+		op = store.Op{Kind: []store.Kind{store.Release, store.Attempt, store.Begin, store.Lose, store.Final, store.Remove}[rnd.IntN(6)], ID: id, State: pdu.StateDelivered, At: began}
 		err := s.Commit(t.Context(), 0, 0, []store.Op{op})
 		if !there || state.Final() {
 			if !errors.Is(err, store.ErrNotFound) {
@@ -329,6 +341,10 @@ func testRandom(t *testing.T, s store.Store) {
 			model[id] = pdu.StateDelivered
 		case store.Remove:
 			delete(model, id)
+		case store.Release, store.Attempt:
+			model[id] = pdu.StateEnroute
+		case store.Lose:
+			model[id] = pdu.StateUnknown
 		}
 	}
 	live := 0
