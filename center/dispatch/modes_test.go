@@ -257,7 +257,9 @@ func TestAgain(t *testing.T) {
 			t.Errorf("half way: %+v, %v", got, err)
 		}
 		time.Sleep(time.Hour)
-		if want := []time.Duration{0, time.Minute, 2 * time.Minute}; len(at) != 3 || slices.IndexFunc(at, func(d time.Duration) bool { return !slices.ContainsFunc(want, func(w time.Duration) bool { return d >= w && d < w+time.Second }) }) >= 0 {
+		if want := []time.Duration{0, time.Minute, 2 * time.Minute}; len(at) != 3 || slices.IndexFunc(at, func(d time.Duration) bool {
+			return !slices.ContainsFunc(want, func(w time.Duration) bool { return d >= w && d < w+time.Second })
+		}) >= 0 {
 			t.Errorf("it went out at %v; want %v", at, want)
 		}
 		if got, err := r.store.Get(t.Context(), m.ID); err != nil || got.Attempts != 3 || got.Areas[0].Tried != 6 || got.State != pdu.StateExpired {
