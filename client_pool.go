@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -194,34 +195,43 @@ func (c *Client) hopeless(id pdu.CommandID) error {
 type queue struct {
 	waiting atomic.Int32
 	mu      sync.Mutex
-	list    []*waiter
+	list    list.List // of *queued
+}
+
+type queued struct {
+	ready chan struct{} // gets a value when it is woken
+	at    *list.Element // nil: woken, or dropped
 }
 
 // add adds a waiter: at the front if it has waited before.
-func (q *queue) add(front bool) *waiter {
-	w := &waiter{make(chan struct{}, 1)}
+func (q *queue) add(front bool) *queued {
+	w := &queued{ready: make(chan struct{}, 1)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if front {
-		q.list = slices.Insert(q.list, 0, w)
+		w.at = q.list.PushFront(w)
 	} else {
-		q.list = append(q.list, w)
+		w.at = q.list.PushBack(w)
 	}
-	q.waiting.Store(int32(len(q.list)))
+	q.waiting.Add(1)
 	return w
 }
 
 // drop takes a waiter out, or reports that it was woken.
-func (q *queue) drop(w *waiter) bool {
+func (q *queue) drop(w *queued) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	i := slices.Index(q.list, w)
-	if i < 0 {
+	if w.at == nil {
 		return false
 	}
-	q.list = slices.Delete(q.list, i, i+1)
-	q.waiting.Store(int32(len(q.list)))
+	q.remove(w)
 	return true
+}
+
+func (q *queue) remove(w *queued) {
+	q.list.Remove(w.at)
+	w.at = nil
+	q.waiting.Add(-1)
 }
 
 // wake wakes the first n waiters. It is called with the lock of a session held.
@@ -231,12 +241,11 @@ func (q *queue) wake(n int) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n = min(n, len(q.list))
-	for _, w := range q.list[:n] {
+	for ; n > 0 && q.list.Len() > 0; n-- {
+		w := q.list.Front().Value.(*queued)
+		q.remove(w)
 		w.ready <- struct{}{}
 	}
-	q.list = slices.Delete(q.list, 0, n)
-	q.waiting.Store(int32(len(q.list)))
 }
 
 func (q *queue) wakeAll() { q.wake(1 << 30) }
