@@ -112,6 +112,8 @@ type Client struct {
 	held     chan struct{} // a place for each request of Go that is held
 	log      *slog.Logger
 
+	sharing sync.Mutex
+
 	mu      sync.Mutex
 	links   []*link
 	closing bool

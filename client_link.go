@@ -189,6 +189,7 @@ func (l *link) live(s *Session) {
 		_ = s.Close()
 		return
 	}
+	c.share()
 	c.queue.wakeAll()
 	st := l.set(LinkBound, func(st *Link) {
 		st.Session, st.Err, st.Lost, st.Failures = s, nil, false, 0
@@ -200,6 +201,7 @@ func (l *link) live(s *Session) {
 	c.mu.Lock()
 	c.pool.Store(c.pool.Load().without(s))
 	c.mu.Unlock()
+	c.share()
 	c.queue.wakeAll()
 }
 

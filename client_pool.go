@@ -72,8 +72,16 @@ func (p *pool) setOnly() {
 	if len(p.groups) == 1 && len(p.groups[0].sessions) == 1 {
 		p.only = p.groups[0].sessions[0]
 	}
+}
+
+// share tells the sessions whether they are several, after a change of the pool.
+// Client.mu is not held: it may be wanted by those who hold the lock of a session.
+func (c *Client) share() {
+	c.sharing.Lock()
+	defer c.sharing.Unlock()
+	p := c.pool.Load()
 	for _, s := range p.all() {
-		s.shared.Store(p.only == nil)
+		s.share(p.only == nil)
 	}
 }
 

@@ -377,7 +377,7 @@ func (s *Session) completeResponses() {
 			r.call, r.want, r.after = c.call, c.want, s.clock+s.ttl-c.due
 		}
 	}
-	if len(s.waiters) > 0 || s.emptied != nil || s.freed != nil {
+	if len(s.waiters) > 0 || s.emptied != nil || s.shared.Load() {
 		s.wake()
 	}
 	s.mu.Unlock()

@@ -51,9 +51,9 @@ type Session struct {
 	limit   *Limiter    // of this session; nil: none
 	guest   *guest      // with server
 
-	// Of a session of a Client: freed is called, with the lock held, when the
-	// window has room, with how much; free is how much. Nil: nobody asks. While
-	// it is one of several, requests do not wait for its window but for any.
+	// Of a session that is one of several of a Client, which is shared: freed is
+	// called, with the lock held, when the window has room, with how much; free is
+	// how much. Requests do not wait for its window but for any.
 	freed  func(slots int)
 	free   atomic.Int32
 	shared atomic.Bool
@@ -652,10 +652,18 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 	return seq, write, many, nil
 }
 
-// noteFree tells the Client of the session, if it has one, how many slots nobody
-// has or waits for.
+// share makes the session one of several of a Client, or the only one.
+func (s *Session) share(with bool) {
+	s.mu.Lock()
+	s.shared.Store(with)
+	s.noteFree()
+	s.mu.Unlock()
+}
+
+// noteFree tells the Client of the session, if there are others to choose from,
+// how many slots nobody has or waits for.
 func (s *Session) noteFree() int {
-	if s.freed == nil {
+	if !s.shared.Load() {
 		return 0
 	}
 	n := s.win.allowed - s.win.used - s.granted - len(s.waiters)
