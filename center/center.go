@@ -98,6 +98,15 @@ type Config struct {
 	// EnquireLink, Inactivity and ResponseTimeout are those of smpp.Server.
 	EnquireLink, Inactivity, ResponseTimeout time.Duration
 
+	// Limits bound what peers may take; see smpp.Limits.
+	Limits smpp.Limits
+	// WrongSystemID and WrongPassword answer binds with credentials that are not
+	// right. Zero: ESME_RBINDFAIL for both.
+	WrongSystemID, WrongPassword pdu.Status
+	// Observe, when set, is called with the status that each request of an ESME
+	// was answered with. It must be quick.
+	Observe func(pdu.CommandID, pdu.Status)
+
 	// Trace is called as PDUs pass by; see package pdulog for one that logs them.
 	// Nil: none.
 	Trace *smpp.Trace
@@ -108,6 +117,7 @@ type Config struct {
 // A Center is a message center that runs. Its methods may be called
 // concurrently.
 type Center struct {
+	book       *account.Book
 	server     *smpp.Server
 	front      *front.Front
 	dispatcher *dispatch.Dispatcher
@@ -150,28 +160,18 @@ func New(cfg Config) (*Center, error) {
 	if err != nil {
 		return nil, fmt.Errorf("center: %w", err)
 	}
-	owned := make(map[string][]route.Pattern)
-	for _, a := range book.All() {
-		for _, text := range a.Addresses {
-			p, err := route.ParsePattern(pdu.Address{Addr: text})
-			if err != nil {
-				return nil, fmt.Errorf("center: account %q: %w", a.ID, err)
-			}
-			owned[a.ID] = append(owned[a.ID], p)
-		}
-	}
-	c := &Center{store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, texts: cfg.TextRetention, log: cfg.Logger, stop: make(chan struct{})}
+	c := &Center{book: book, store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, texts: cfg.TextRetention, log: cfg.Logger, stop: make(chan struct{})}
 	if c.handset, err = handset.New(cfg.Handset); err != nil {
 		return nil, fmt.Errorf("center: %w", err)
 	}
 	if c.store == nil {
 		c.store, c.ownStore = &memory.Store{History: cfg.MaxHistory}, true
 	}
-	_, inMemory := c.store.(*memory.Store)
+	_, inMemory := store.Base(c.store).(*memory.Store)
 	if cfg.MaxWaiting <= 0 && inMemory {
 		cfg.MaxWaiting = maxInMemory
 	}
-	c.table = route.New(route.Config{Default: c.handset, Owned: owned, Linger: cfg.Linger, Changed: c.changed})
+	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: cfg.Linger, Changed: c.changed})
 	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
 		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,
 		Receipt: front.Receipts(sms.Profile{Zone: cfg.Zone}, cfg.ReceiptValidity, cfg.Logger),
@@ -184,10 +184,10 @@ func New(cfg Config) (*Center, error) {
 	c.front = front.New(front.Config{
 		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store,
 		SystemID: cfg.SystemID, Window: cfg.Window, DeliverWindow: cfg.DeliverWindow, Validity: cfg.Validity, MaxValidity: cfg.MaxValidity,
-		Inline: inMemory, Logger: cfg.Logger,
+		Inline: inMemory, WrongSystemID: cfg.WrongSystemID, WrongPassword: cfg.WrongPassword, Observe: cfg.Observe, Logger: cfg.Logger,
 	})
 	c.server = c.front.Server()
-	c.server.Trace = cfg.Trace
+	c.server.Trace, c.server.Limits = cfg.Trace, cfg.Limits
 	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
 	c.stopped.Go(c.prune)
 	return c, nil

@@ -30,7 +30,7 @@ func (f *Front) find(ctx context.Context, c caller, text string, source pdu.Addr
 	switch {
 	case m.Account != c.binding.account.ID || m.Kind != message.Normal || m.ID != m.Group:
 		return nil, pdu.StatusInvalidMessageID
-	case !message.SameAddress(source, m.Source):
+	case !message.SameAddress(source, m.Source) && !message.SameAddress(c.account.SourceOf(source), m.Source):
 		return nil, pdu.StatusInvalidSource
 	}
 	found := []*message.Message{m}
@@ -102,7 +102,7 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 		if p.Dest.Addr != "" {
 			var meant []*message.Message
 			for _, m := range found {
-				if message.SameAddress(p.Dest, m.Dest) {
+				if message.SameAddress(p.Dest, m.Dest) || message.SameAddress(c.account.DestOf(p.Dest), m.Dest) {
 					meant = append(meant, m)
 				}
 			}
@@ -114,7 +114,7 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 		if p.Dest.Addr == "" {
 			return nil, pdu.StatusInvalidDest
 		}
-		waiting, err := f.cfg.Dispatcher.Waiting(ctx, c.binding.account.ID, p.Source, p.Dest)
+		waiting, err := f.cfg.Dispatcher.Waiting(ctx, c.binding.account.ID, c.account.SourceOf(p.Source), c.account.DestOf(p.Dest))
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,14 @@ type Config struct {
 	// and is fastest. It is for a store that does not block.
 	Inline bool
 
+	// WrongSystemID and WrongPassword answer binds with credentials that are not
+	// right; the first those of an account that is not there. Zero:
+	// ESME_RBINDFAIL for both, which tells less.
+	WrongSystemID, WrongPassword pdu.Status
+	// Observe, when set, is called with the status that each request was answered
+	// with. It must be quick.
+	Observe func(pdu.CommandID, pdu.Status)
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -69,6 +78,12 @@ func New(cfg Config) *Front {
 	}
 	if cfg.MaxValidity <= 0 {
 		cfg.MaxValidity = DefaultMaxValidity
+	}
+	if cfg.WrongSystemID == 0 {
+		cfg.WrongSystemID = pdu.StatusBindFailed
+	}
+	if cfg.WrongPassword == 0 {
+		cfg.WrongPassword = pdu.StatusBindFailed
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -101,6 +116,7 @@ func (f *Front) StopBinds() { f.closing.Store(true) }
 type caller struct {
 	session *smpp.Session
 	binding *binding
+	account *account.Account // as it is now
 	version pdu.Version
 }
 
@@ -126,8 +142,19 @@ func handle[Req pdu.Request[Resp], Resp interface {
 		if c.binding == nil {
 			return none, pdu.StatusInvalidBindStatus // cannot be: nothing is handled before the bind
 		}
+		if c.account = f.cfg.Accounts.Get(c.binding.account.ID); c.account == nil {
+			c.account = c.binding.account // it is gone, and its sessions are about to be
+		}
 		resp, err := fn(ctx, c, req)
 		var status pdu.Status
+		if f.cfg.Observe != nil {
+			defer func() {
+				if err != nil && !errors.As(err, &status) {
+					status = pdu.StatusSystemError
+				}
+				f.cfg.Observe(req.Command(), status)
+			}()
+		}
 		if err != nil && !errors.As(err, &status) {
 			f.log.Error("request failed", "command", req.Command().String(), "account", c.binding.account.ID, "error", err)
 			return resp, pdu.StatusSystemError
@@ -142,32 +169,49 @@ func handle[Req pdu.Request[Resp], Resp interface {
 }
 
 func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, error) {
-	remote := ""
-	if s := smpp.SessionFrom(ctx); s != nil {
-		remote = s.RemoteAddr().String()
-	}
+	s := smpp.SessionFrom(ctx)
+	remote := s.RemoteAddr().String()
 	if f.closing.Load() {
 		return nil, pdu.StatusSystemError
 	}
-	a, ok := f.cfg.Accounts.Authenticate(b.SystemID, b.Password)
-	if !ok {
-		f.log.Warn("bind refused: wrong system_id or password", "system_id", b.SystemID, "remote", remote)
-		return nil, pdu.StatusBindFailed
+	shown := account.Credentials{ID: b.SystemID, Password: b.Password}
+	if ap, err := netip.ParseAddrPort(remote); err == nil {
+		shown.Addr = ap.Addr()
 	}
-	if mode := modes[smpp.SessionFrom(ctx).BindMode()]; !a.Modes.Has(mode) {
+	if st := s.TLS(); st != nil && len(st.VerifiedChains) > 0 {
+		shown.Certificate = st.PeerCertificates[0]
+	}
+	a, err := f.cfg.Accounts.Authenticate(ctx, shown)
+	if err != nil {
+		f.log.Warn("bind refused", "system_id", b.SystemID, "remote", remote, "reason", err)
+		switch {
+		case errors.Is(err, account.ErrUnknown):
+			return nil, f.cfg.WrongSystemID
+		case errors.Is(err, account.ErrPassword):
+			return nil, f.cfg.WrongPassword
+		case errors.Is(err, account.ErrNetwork), errors.Is(err, account.ErrCertificate):
+			return nil, pdu.StatusBindFailed
+		}
+		return nil, pdu.StatusSystemError // try again later
+	}
+	if mode := modes[s.BindMode()]; !a.Modes.Has(mode) {
 		f.log.Warn("bind refused: the account may not bind like this", "account", a.ID, "bind", mode.String(), "allowed", a.Modes.String(), "remote", remote)
 		return nil, pdu.StatusBindFailed
 	}
 	pattern, err := route.ParsePattern(b.AddressRange)
 	if err != nil {
-		f.log.Warn("bind refused", "account", a.ID, "remote", remote, "error", err)
+		f.log.Warn("bind refused", "account", a.ID, "remote", remote, "reason", err)
 		return nil, pdu.StatusBindFailed
 	}
 	window := a.Window
 	if window == 0 {
 		window = f.cfg.Window
 	}
-	return &smpp.Account{SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern}}, nil
+	return &smpp.Account{
+		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern},
+		MaxBinds: a.MaxBinds, MaxTransmitters: a.MaxTransmitters, MaxReceivers: a.MaxReceivers, MaxTransceivers: a.MaxTransceivers,
+		Rate: a.Rate, SessionRate: a.SessionRate,
+	}, nil
 }
 
 // modes are the account's names of what an ESME binds as.
@@ -211,4 +255,18 @@ func statusOf(err error, otherwise pdu.Status) error {
 		return otherwise
 	}
 	return err
+}
+
+// Binding returns the account and the number of a session that has bound to a
+// front.
+func Binding(s *smpp.Session) (id string, number uint64, ok bool) {
+	a := s.Account()
+	if a == nil {
+		return "", 0, false
+	}
+	b, ok := a.Value.(*binding)
+	if !ok {
+		return "", 0, false
+	}
+	return b.account.ID, b.id, true
 }

@@ -22,9 +22,14 @@ type submission struct {
 	replace, canned    uint8
 }
 
-// check looks at all but the destination, and fills in the times.
+// check looks at all but the destination, changes what the account has changed,
+// and fills in the times.
 func (f *Front) check(c caller, s *submission, now time.Time) error {
 	m := &s.message
+	if err := c.account.Admit(m); err != nil {
+		f.log.Debug("a message is refused", "account", c.account.ID, "error", err)
+		return err
+	}
 	priority := uint8(4)
 	switch {
 	case c.version < pdu.V34:
@@ -182,9 +187,9 @@ func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time
 			continue
 		}
 		err := f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
-			id, group, alias, attempts, state := n.ID, n.Group, n.Alias, n.Attempts, n.State
+			id, group, alias, format, attempts, state := n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State
 			*n = *m
-			n.ID, n.Group, n.Alias, n.Attempts, n.State = id, group, alias, attempts, state
+			n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State = id, group, alias, format, attempts, state
 			return nil
 		})
 		if err == nil {
@@ -250,8 +255,8 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 			continue
 		}
 		m := s.message // the content is shared
-		m.Dest = d.Address
-		m.Dest.Addr = strings.Clone(d.Address.Addr)
+		m.Dest = c.account.DestOf(d.Address)
+		m.Dest.Addr = strings.Clone(m.Dest.Addr)
 		msgs = append(msgs, &m)
 	}
 	if len(msgs) == 0 {

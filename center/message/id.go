@@ -41,15 +41,22 @@ func ClockOf(t time.Time) uint64 { return uint64(max(t.Sub(epoch).Microseconds()
 // FirstID returns an ID below all those of a shard.
 func FirstID(shard int) ID { return ID(uint64(shard+shardBase) << shardShift) }
 
-// ParseID reads the text of an ID, in either case. ok is false for anything that
-// String does not write.
+// ParseID reads the text of an ID in any Format, which its length tells, and in
+// either case. ok is false for anything that Format.Text does not write.
 func ParseID(s string) (id ID, ok bool) {
-	if len(s) != 16 || s[0] == '+' {
+	switch len(s) {
+	case 16:
+		n, err := strconv.ParseUint(s, 16, 64)
+		id, ok = ID(n), err == nil && s[0] != '+'
+	case 19:
+		id, ok = parseDecimal(s)
+	case 36:
+		id, ok = parseUUID(s)
+	}
+	if !ok || id.Shard() < 0 || id.Shard() > MaxShard {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(s, 16, 64)
-	id = ID(n)
-	return id, err == nil && id.Shard() >= 0 && id.Shard() <= MaxShard
+	return id, true
 }
 
 // An IDSource makes the IDs of a shard, each higher than all before it: also

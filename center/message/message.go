@@ -35,6 +35,8 @@ type Message struct {
 	Group ID
 	Dests int    // destinations of the group, on its first message; 0 means 1
 	Alias string // message_id for a v3.3 peer, 8 hexadecimal digits; empty: none
+	// IDFormat is that of the message_id that the submitter knows.
+	IDFormat Format
 
 	Account string // who submitted it, or whom a receipt is for
 	Origin  uint64 // session it came on, or whose message a receipt is for; 0: none. It means nothing after a restart
@@ -90,7 +92,7 @@ func (m *Message) MessageID() string {
 	if m.Alias != "" {
 		return m.Alias
 	}
-	return m.Group.String()
+	return m.IDFormat.Text(m.Group)
 }
 
 // WantsReceipt reports whether the submitter asked for a receipt when the

@@ -33,7 +33,7 @@ func AppendFacts(dst []byte, m *Message) []byte {
 	b := append(dst, form)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.ID))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Group))
-	b = append(b, byte(m.Kind), byte(m.State), byte(m.ESMClass), m.ProtocolID, m.Priority, byte(m.RegisteredDelivery), byte(m.DataCoding),
+	b = append(b, byte(m.Kind)|byte(m.IDFormat)<<4, byte(m.State), byte(m.ESMClass), m.ProtocolID, m.Priority, byte(m.RegisteredDelivery), byte(m.DataCoding),
 		byte(m.Error.Type), byte(m.Source.TON), byte(m.Source.NPI), byte(m.Dest.TON), byte(m.Dest.NPI))
 	b = binary.AppendUvarint(b, uint64(m.Error.Code))
 	b = binary.AppendUvarint(b, uint64(m.Dests))
@@ -145,7 +145,7 @@ func parseFacts(b []byte) (*Message, []byte, error) {
 		return nil, nil, ErrRecord
 	}
 	m.ID, m.Group = ID(binary.BigEndian.Uint64(ids)), ID(binary.BigEndian.Uint64(ids[8:]))
-	m.Kind, m.State, m.ESMClass, m.ProtocolID = Kind(fixed[0]), State(fixed[1]), pdu.ESMClass(fixed[2]), fixed[3]
+	m.Kind, m.IDFormat, m.State, m.ESMClass, m.ProtocolID = Kind(fixed[0]&0xF), Format(fixed[0]>>4), State(fixed[1]), pdu.ESMClass(fixed[2]), fixed[3]
 	m.Priority, m.RegisteredDelivery, m.DataCoding = fixed[4], pdu.RegisteredDelivery(fixed[5]), pdu.DataCoding(fixed[6])
 	m.Error.Type = pdu.NetworkErrorType(fixed[7])
 	m.Source.TON, m.Source.NPI, m.Dest.TON, m.Dest.NPI = pdu.TON(fixed[8]), pdu.NPI(fixed[9]), pdu.TON(fixed[10]), pdu.NPI(fixed[11])

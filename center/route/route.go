@@ -55,6 +55,7 @@ type Table struct {
 	accounts map[string]*Group   // for receipts
 	claims   map[string][]*Group // groups with patterns, by account
 	members  map[Session][]*Group
+	bound    map[Session]claim
 	closed   bool
 }
 
@@ -82,7 +83,7 @@ func New(cfg Config) *Table {
 	if cfg.Changed == nil {
 		cfg.Changed = func(dispatch.Target, bool) {}
 	}
-	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group), claims: make(map[string][]*Group), members: make(map[Session][]*Group)}
+	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group), claims: make(map[string][]*Group), members: make(map[Session][]*Group), bound: make(map[Session]claim)}
 	for account, patterns := range cfg.Owned {
 		for _, p := range patterns {
 			if !p.IsZero() {
@@ -189,18 +190,11 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 		t.mu.Unlock()
 		return
 	}
-	groups := []*Group{t.receipts(account)}
-	found := false
-	for _, g := range t.claims[account] {
-		if g.pattern.text == addresses.text && g.pattern.ton == addresses.ton {
-			found = true
-		} else if !g.owned || !addresses.IsZero() && !covers(addresses, g.pattern) {
-			continue
-		}
-		groups = append(groups, g)
-	}
+	c := claim{account, addresses}
+	groups := t.groupsOf(c)
+	t.bound[s] = c
 	var replaced []dispatch.Target
-	if !found && !addresses.IsZero() {
+	if !addresses.IsZero() && !slices.ContainsFunc(groups, func(g *Group) bool { return g.pattern.same(addresses) }) {
 		g := &Group{account: account, pattern: addresses}
 		t.insert(g)
 		groups = append(groups, g)
@@ -248,6 +242,7 @@ func (t *Table) Remove(s Session) {
 		}
 	}
 	delete(t.members, s)
+	delete(t.bound, s)
 	for _, g := range gone {
 		t.delete(g)
 	}

@@ -219,3 +219,48 @@ func TestLinger(t *testing.T) {
 		}
 	})
 }
+
+func TestOwn(t *testing.T) {
+	network := &session{}
+	var gone []dispatch.Target
+	table := route.New(route.Config{
+		Default: network, Owned: map[string][]route.Pattern{"acme": {pattern(t, "8080"), pattern(t, "90*")}}, Linger: -1,
+		Changed: func(t dispatch.Target, isGone bool) {
+			if isGone {
+				gone = append(gone, t)
+			}
+		},
+	})
+	defer table.Close()
+	all, ranged := &session{id: 1, window: 1}, &session{id: 2, window: 10}
+	table.Add(all, "acme", route.Pattern{})
+	table.Add(ranged, "shop", pattern(t, "70*"))
+	window := func(addr string) int { return table.Route(dispatch.Key{Addr: addr}).Window() }
+	if window("8080") != 1 || window("9012") != 1 || window("7012") != 10 || table.Route(dispatch.Key{Addr: "1234"}) != dispatch.Target(network) {
+		t.Fatal("not as configured")
+	}
+	old := table.Route(dispatch.Key{Addr: "8080"})
+	gone = nil
+	table.Own(map[string][]route.Pattern{"acme": {pattern(t, "1234")}, "shop": {pattern(t, "7000"), pattern(t, "8080")}})
+	for addr, want := range map[string]int{"1234": 1, "7000": 10, "7012": 10, "8080": 0} {
+		if got := window(addr); got != want {
+			t.Errorf("the window for %s is %d; want %d", addr, got, want)
+		}
+	}
+	if got := table.Route(dispatch.Key{Addr: "9012"}); got != dispatch.Target(network) {
+		t.Errorf("what nobody owns any more goes to %v", got)
+	}
+	rerouted := map[dispatch.Target]bool{}
+	for _, g := range gone {
+		rerouted[g] = true
+	}
+	if !rerouted[old] || !rerouted[network] {
+		t.Error("what waits for the old target, and what goes to the network, is not routed anew")
+	}
+	// Sessions that end leave what they were given.
+	table.Remove(all)
+	table.Remove(ranged)
+	if window("1234") != 0 || window("7000") != 0 || table.Route(dispatch.Key{Addr: "7012"}) != dispatch.Target(network) {
+		t.Error("a session that has ended is still there")
+	}
+}

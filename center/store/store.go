@@ -94,3 +94,15 @@ type Store interface {
 	// afterwards.
 	Close() error
 }
+
+// Base returns the engine behind stores that stand in front of another, which
+// have a method Unwrap to tell it.
+func Base(s Store) Store {
+	for {
+		w, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			return s
+		}
+		s = w.Unwrap()
+	}
+}
