@@ -135,18 +135,15 @@ type options struct {
 	congestion      func(measured pdu.Congestion) pdu.Congestion
 	messages, parts Rate     // of each session
 	limiter         *Limiter // of all that share it
-	response        time.Duration
-	enquire         time.Duration
-	inactivity      time.Duration
-	sessionInit     time.Duration
-	grace           time.Duration // for late responses
-	forced          pdu.Version   // of an ESME; 0: as agreed
-	reg             *pdu.Registry
-	strictness      pdu.Strictness
-	maxPDU          int
-	log             *slog.Logger
-	trace           *Trace
-	decoders        sync.Pool // of *pdu.Codec, lent to readers while they have something to read
+	periods
+	grace      time.Duration // for late responses
+	forced     pdu.Version   // of an ESME; 0: as agreed
+	reg        *pdu.Registry
+	strictness pdu.Strictness
+	maxPDU     int
+	log        *slog.Logger
+	trace      *Trace
+	decoders   sync.Pool // of *pdu.Codec, lent to readers while they have something to read
 }
 
 func (o *options) decoder() *pdu.Codec {
@@ -187,17 +184,19 @@ func orElse[T comparable](v, zero T) T {
 
 func (c *Config) options() *options {
 	return &options{
-		window:     windowOf(c.Window),
-		inbound:    windowOf(c.InboundWindow),
-		heedless:   c.IgnoreLoad,
-		grace:      timer(c.LateGrace, DefaultLateGrace),
-		forced:     c.ForceVersion,
-		messages:   c.MessageRate,
-		parts:      c.PartRate,
-		limiter:    c.Limiter,
-		response:   timer(c.ResponseTimeout, DefaultResponseTimeout),
-		enquire:    timer(c.EnquireLink, DefaultEnquireLink),
-		inactivity: timer(c.Inactivity, 0),
+		window:   windowOf(c.Window),
+		inbound:  windowOf(c.InboundWindow),
+		heedless: c.IgnoreLoad,
+		grace:    timer(c.LateGrace, DefaultLateGrace),
+		forced:   c.ForceVersion,
+		messages: c.MessageRate,
+		parts:    c.PartRate,
+		limiter:  c.Limiter,
+		periods: periods{
+			response:    timer(c.ResponseTimeout, DefaultResponseTimeout),
+			enquireLink: timer(c.EnquireLink, DefaultEnquireLink),
+			inactivity:  timer(c.Inactivity, 0),
+		},
 		reg:        orElse(c.Registry, pdu.Standard()),
 		strictness: c.Strictness,
 		maxPDU:     maxPDUOf(c.MaxPDU),

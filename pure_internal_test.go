@@ -210,9 +210,8 @@ func TestWindowAgainstMap(t *testing.T) {
 }
 
 func TestTimersStep(t *testing.T) {
-	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
-	base := timers{sessionInit: 30 * time.Second, enquireLink: 30 * time.Second, inactivity: 100 * time.Second, response: 60 * time.Second,
-		awaited: at(0), heard: at(0), active: at(0)}
+	at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	base := periods{sessionInit: 30 * time.Second, enquireLink: 30 * time.Second, inactivity: 100 * time.Second, response: 60 * time.Second}
 	for _, test := range []struct {
 		name   string
 		change func(*timers)
@@ -244,7 +243,8 @@ func TestTimersStep(t *testing.T) {
 		{"inactivity off", func(t *timers) { t.heard = at(1e6); t.inactivity = 0 }, StateBoundRX, 1e6 + 1, doNothing},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			tm := base
+			p := base
+			tm := timers{periods: &p}
 			if test.change != nil {
 				test.change(&tm)
 			}
@@ -257,14 +257,14 @@ func TestTimersStep(t *testing.T) {
 			}
 			// Looking no earlier than told misses nothing.
 			if got == doNothing && wait < far {
-				if later, _ := tm.step(at(test.now).Add(wait), test.state); later == doNothing {
+				if later, _ := tm.step(at(test.now)+wait, test.state); later == doNothing {
 					t.Errorf("nothing to be done after %v", wait)
 				}
 			}
 		})
 	}
 	for response, want := range map[time.Duration]time.Duration{0: time.Second, time.Second: time.Second / 8, time.Millisecond: 10 * time.Millisecond, time.Hour: time.Second} {
-		if got := (&timers{response: response}).sweepEvery(); got != want {
+		if got := (&periods{response: response}).sweepEvery(); got != want {
 			t.Errorf("response %v: sweep every %v", response, got)
 		}
 	}

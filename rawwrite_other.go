@@ -8,6 +8,6 @@ import "net"
 // writing to a goroutine.
 type rawWriter struct{}
 
-func (*rawWriter) init(net.Conn) {}
+func newRawWriter(net.Conn) *rawWriter { return nil }
 
 func (*rawWriter) write([]byte) (int, error) { return 0, nil }

@@ -18,16 +18,16 @@ type rawWriter struct {
 	fn   func(fd uintptr) bool
 }
 
-func (w *rawWriter) init(c net.Conn) {
+func newRawWriter(c net.Conn) *rawWriter {
+	w := new(rawWriter)
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return
+		return w
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
+	if raw, err := tcp.SyscallConn(); err == nil {
+		w.conn, w.fn = raw, w.try
 	}
-	w.conn, w.fn = raw, w.try
+	return w
 }
 
 func (w *rawWriter) try(fd uintptr) bool {

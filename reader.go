@@ -126,7 +126,7 @@ func (src *source) pace() bool {
 	if src.idled.each == 0 {
 		src.idled = newBucket(s.server.Limits.idle())
 	}
-	wait := src.idled.take(time.Since(s.timers.opened), n)
+	wait := src.idled.take(time.Since(s.opened), n)
 	src.flooded = wait > 0
 	if src.flooded {
 		src.hold = max(wait, minStanding)
@@ -258,12 +258,12 @@ func (src *source) release() {
 
 // heardNow notes that the peer is alive.
 func (s *Session) heardNow() {
-	now := time.Now()
+	now := time.Since(s.opened)
 	s.mu.Lock()
-	s.setNow(now)
-	s.timers.heard, s.timers.enquired = now, time.Time{}
+	s.clock = now
+	s.timers.heard, s.timers.enquired = now, 0
 	s.rttDue = s.rttSeq == 0
-	s.touch(now)
+	s.touch()
 	s.mu.Unlock()
 }
 
@@ -288,7 +288,7 @@ func (src *source) stand() error {
 		s.timers.standing = true
 		s.room.Wait()
 		s.timers.standing = false
-		s.timers.heard, s.timers.enquired = time.Now(), time.Time{}
+		s.timers.heard, s.timers.enquired = time.Since(s.opened), 0
 	}
 	s.halted = false
 	return s.err
@@ -298,7 +298,7 @@ func (src *source) stand() error {
 func (s *Session) flushRead() {
 	s.mu.Lock()
 	if s.transacts {
-		s.timers.active, s.transacts = s.now, false
+		s.timers.active, s.transacts = s.clock, false
 	}
 	s.received = s.rx
 	write := len(s.out) > 0 && !s.writing

@@ -126,16 +126,18 @@ func (srv *Server) options() *options {
 			tellsNothing: srv.NoCongestion,
 			congestion:   srv.Congestion,
 
-			response:    timer(srv.ResponseTimeout, DefaultResponseTimeout),
-			enquire:     timer(srv.EnquireLink, DefaultEnquireLink),
-			inactivity:  timer(srv.Inactivity, 0),
-			sessionInit: timer(srv.SessionInit, DefaultSessionInit),
-			reg:         orElse(srv.Registry, pdu.Standard()),
-			strictness:  srv.Strictness,
-			grace:       DefaultLateGrace,
-			maxPDU:      maxPDUOf(srv.MaxPDU),
-			log:         orElse(srv.Logger, slog.Default()),
-			trace:       orElse(srv.Trace, &noTrace),
+			periods: periods{
+				response:    timer(srv.ResponseTimeout, DefaultResponseTimeout),
+				enquireLink: timer(srv.EnquireLink, DefaultEnquireLink),
+				inactivity:  timer(srv.Inactivity, 0),
+				sessionInit: timer(srv.SessionInit, DefaultSessionInit),
+			},
+			reg:        orElse(srv.Registry, pdu.Standard()),
+			strictness: srv.Strictness,
+			grace:      DefaultLateGrace,
+			maxPDU:     maxPDUOf(srv.MaxPDU),
+			log:        orElse(srv.Logger, slog.Default()),
+			trace:      orElse(srv.Trace, &noTrace),
 		}
 	}
 	return srv.opt
@@ -424,7 +426,8 @@ func (srv *Server) refuseBind(s *Session, h pdu.Header, status pdu.Status) {
 	}
 	s.mu.Lock()
 	s.timers.binding = false
-	s.touch(time.Now())
+	s.clock = time.Since(s.opened)
+	s.touch()
 	s.guest.failed++
 	last := most > 0 && s.guest.failed >= most && s.err == nil
 	if last {
@@ -527,7 +530,8 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	out, err := s.encode(pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
 	if err != nil {
 		s.timers.binding = false
-		s.touch(time.Now())
+		s.clock = time.Since(s.opened)
+		s.touch()
 		s.settle(pdu.V50, false)
 		srv.gate.part(s.guest, modeOf(h.Command))
 		s.mu.Unlock()

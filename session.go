@@ -70,6 +70,7 @@ type Session struct {
 	holding     *time.Timer
 	held        bool      // holding runs, and no slot may be taken
 	tells       bool      // responses carry the load of this side
+	obeys       bool      // the load that the peer tells of matters
 	ctl         []control // requests outside the window
 	waiters     []*waiter
 	unslotted   []*waiter     // for room in out only
@@ -79,28 +80,28 @@ type Session struct {
 	timeouts    uint64
 	rtt         time.Duration
 	rttSeq      uint32        // the request that is timed; 0: none
-	rttDue      bool          // the next one is to be
 	crowd       int           // requests that the last responses answered: as many senders may be about to send again
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
 	out         []byte // gathered for the next write
 	spare       []byte
-	writing     bool // somebody writes, or is about to
-	yielding    bool // who is about to has let others go first
-	hangUp      bool // close the connection once out is empty
-	owed        int  // octets of responses in out
-	owedMax     int  // beyond which reading stands
-	halted      bool // reading stands for a while
-	raw         rawWriter
-	room        sync.Cond // for the reader: out has room again
+	writing     bool       // somebody writes, or is about to
+	yielding    bool       // who is about to has let others go first
+	hangUp      bool       // close the connection once out is empty
+	touched     bool       // since the last sweep
+	sweeping    bool       // a sweep tells of what it found
+	halted      bool       // reading stands for a while
+	rttDue      bool       // the next request is to be timed
+	owed        int        // octets of responses in out
+	owedMax     int        // beyond which reading stands
+	raw         *rawWriter // of who writes; nil while nobody does
+	room        sync.Cond  // for the reader: out has room again
 	timers      timers
-	now         time.Time     // of the last read, sweep or first request
-	clock       time.Duration // the same, since the session began
+	opened      time.Time     // when the session began; all other times are since then
+	clock       time.Duration // the time of the last read, sweep or first request
 	ttl         time.Duration // of a request, with what the sweep may be late
-	sweepAt     time.Time
+	sweepAt     time.Duration
 	sweeper     *time.Timer
-	touched     bool // since the last sweep
-	sweeping    bool // a sweep tells of what it found
 
 	whenBound chan struct{}     // closed when the session is bound; nil: nobody waits for that
 	outbinds  chan *pdu.Outbind // gets the one that an ESME waits for; nil: it waits for none
@@ -117,15 +118,13 @@ type Session struct {
 	// channel belongs to the bubble of testing/synctest that made it.
 	calls sync.Pool
 
-	obeys bool // the load that the peer tells of matters
-
 	// of the reader
 	hearsLoad   bool // it may come as congestion_state
+	transacts   bool // a PDU of the batch was a transaction
+	peerUnbound bool
 	dec         *pdu.Codec
 	resps       []response
-	transacts   bool // a PDU of the batch was a transaction
-	idles       int  // PDUs that no handler saw, and that are not charged for yet
-	peerUnbound bool
+	idles       int // PDUs that no handler saw, and that are not charged for yet
 	rx          received
 	nacked      int    // generic_nack in a row that tell of lost framing
 	nackedAt    uint64 // PDUs received at the last
@@ -160,11 +159,7 @@ func newSession(conn net.Conn, side Side, opt *options, h Handler) *Session {
 	s.limit = NewLimiter(opt.messages, opt.parts)
 	s.owedMax = max(unboundOwed, owedPer*2*opt.inbound)
 	s.in.cond.L, s.room.L = &s.in.mu, &s.mu
-	s.raw.init(conn)
-	now := time.Now()
-	s.timers = timers{sessionInit: opt.sessionInit, enquireLink: opt.enquire, inactivity: opt.inactivity, response: opt.response,
-		opened: now, awaited: now, heard: now, active: now}
-	s.now = now
+	s.opened, s.timers.periods = time.Now(), &opt.periods
 	s.ttl = 100 * 365 * 24 * time.Hour
 	if opt.response > 0 {
 		s.ttl = opt.response + s.timers.sweepEvery()
@@ -216,20 +211,14 @@ func (s *Session) settle(v pdu.Version, withoutTLVs bool) {
 	s.tells = s.side == MC && v >= pdu.V50 && !s.opt.tellsNothing
 }
 
-// setNow moves the coarse clock.
-func (s *Session) setNow(now time.Time) {
-	s.now = now
-	s.clock = now.Sub(s.timers.opened)
-}
-
 // start begins reading.
 func (s *Session) start() {
 	s.mu.Lock()
 	if s.opt.trace.Connected != nil {
 		s.opt.trace.Connected(s)
 	}
-	_, wait := s.timers.step(s.now, s.state)
-	s.sweepAt = s.now.Add(wait)
+	_, wait := s.timers.step(s.clock, s.state)
+	s.sweepAt = s.clock + wait
 	s.sweeper = time.AfterFunc(wait, s.sweep)
 	s.mu.Unlock()
 	go s.read()
@@ -593,11 +582,11 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		woken = true
 	}
 	if s.win.used == 0 {
-		s.setNow(time.Now())
-		s.touch(s.now)
+		s.clock = time.Since(s.opened)
+		s.touch()
 	}
 	if s.rttDue || s.opt.trace.Response != nil {
-		s.setNow(time.Now())
+		s.clock = time.Since(s.opened)
 	}
 	due := s.clock + s.ttl
 	switch {
@@ -607,7 +596,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 			s.rttSeq, s.rttDue = seq, false
 		}
 	default:
-		s.touch(s.now)
+		s.touch()
 		seq = s.nextSequence()
 		if call != nil {
 			s.ctl = append(s.ctl, control{seq, id.Response(), due, call})
@@ -629,14 +618,14 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
 	if id != pdu.IDEnquireLink {
-		s.timers.active = s.now
+		s.timers.active = s.clock
 	}
 	switch id {
 	case pdu.IDUnbind:
 		s.setState(StateUnbound) // nothing new after this
 	case pdu.IDOutbind:
 		s.setState(StateOutbound)
-		s.timers.awaited = s.now
+		s.timers.awaited = s.clock
 	}
 	many = s.win.used > 1 || s.crowd > 1
 	switch {
@@ -803,24 +792,24 @@ func (s *Session) wake() {
 }
 
 // touch notes that something is going on, so that the sweep looks soon.
-func (s *Session) touch(now time.Time) {
+func (s *Session) touch() {
 	s.touched = true
-	if soon := s.timers.sweepEvery(); s.sweeper != nil && s.sweepAt.Sub(now) > soon {
-		s.sweepAt = now.Add(soon)
+	if soon := s.timers.sweepEvery(); s.sweeper != nil && s.sweepAt-s.clock > soon {
+		s.sweepAt = s.clock + soon
 		s.sweeper.Reset(soon)
 	}
 }
 
 // sweep looks after all that is due. One runs at a time.
 func (s *Session) sweep() {
-	now := time.Now()
+	now := time.Since(s.opened)
 	s.mu.Lock()
 	if s.err != nil || s.sweeping {
 		s.mu.Unlock()
 		return
 	}
 	s.sweeping = true
-	s.setNow(now)
+	s.clock = now
 	late := s.win.expire(s.clock)
 	if len(late) > 0 || len(s.late) > 0 {
 		s.remember(late)
@@ -843,11 +832,11 @@ func (s *Session) sweep() {
 		act = doDeadPeer // what else could come
 	}
 	if act == doEnquire {
-		s.timers.enquired = now
+		s.timers.enquired = max(now, 1)
 	}
 	quiet := !s.touched && s.win.used == 0 && len(s.late) == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
 	if s.in.relax() && quiet {
-		s.win.slots, s.out, s.spare, s.enc = nil, nil, nil, nil
+		s.win.slots, s.out, s.spare, s.enc, s.raw = nil, nil, nil, nil, nil
 		if s.bigRead.Load() {
 			_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader lets go of its buffer
 		}
@@ -855,7 +844,7 @@ func (s *Session) sweep() {
 		wait = min(wait, s.timers.sweepEvery())
 	}
 	s.touched = false
-	s.sweepAt = now.Add(wait)
+	s.sweepAt = now + wait
 	s.mu.Unlock()
 
 	for _, l := range late {
@@ -867,7 +856,7 @@ func (s *Session) sweep() {
 	s.mu.Lock()
 	s.sweeping = false
 	if s.err == nil {
-		s.sweeper.Reset(max(time.Until(s.sweepAt), 0))
+		s.sweeper.Reset(max(s.sweepAt-time.Since(s.opened), 0))
 	}
 	s.room.Broadcast()
 	s.mu.Unlock()
@@ -982,6 +971,9 @@ func (s *Session) drain(yield bool) {
 		if buf == nil {
 			return
 		}
+		if s.raw == nil {
+			s.raw = newRawWriter(s.conn)
+		}
 		n, err := s.raw.write(buf)
 		if err != nil {
 			s.writeFailed(err)
@@ -1011,13 +1003,14 @@ func (s *Session) drainWaiting(buf []byte, n int) {
 			n = 0
 		}
 		s.mu.Lock()
-		s.timers.writeSince = time.Now()
-		s.touch(s.timers.writeSince)
+		s.clock = max(time.Since(s.opened), 1)
+		s.timers.writeSince = s.clock
+		s.touch()
 		s.mu.Unlock()
 		// In pieces, so that a slow peer is told from one that does not read.
 		m, err := s.conn.Write(buf[n:min(n+writePiece, len(buf))])
 		s.mu.Lock()
-		s.timers.writeSince = time.Time{}
+		s.timers.writeSince = 0
 		s.mu.Unlock()
 		if err != nil {
 			s.writeFailed(err)

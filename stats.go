@@ -72,7 +72,7 @@ type Stats struct {
 func (s *Session) Stats() Stats {
 	s.mu.Lock()
 	st := Stats{
-		Since: s.timers.opened, Sent: s.sent, Received: s.received.traffic,
+		Since: s.opened, Sent: s.sent, Received: s.received.traffic,
 		Timeouts: s.timeouts, Late: s.received.late, Dropped: s.received.dropped, Throttled: s.received.throttled, Refused: s.received.refused,
 		Window: s.win.size, Effective: s.win.allowed, Pause: s.flow.hold, Outstanding: s.win.used, Waiting: len(s.waiters),
 		Unwritten: len(s.out), RTT: s.rtt,

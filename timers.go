@@ -3,22 +3,20 @@ package smpp
 import "time"
 
 // The timers of a session, SMPP v5.0, section 2.7, as a pure function of what
-// happened and the time. A zero duration switches a timer off.
+// happened and the time, which is counted from when the connection was made.
 type timers struct {
-	sessionInit time.Duration
-	enquireLink time.Duration
-	inactivity  time.Duration
-	response    time.Duration
-
-	opened     time.Time // connection made
-	awaited    time.Time // a bind, or an outbind, since then
-	heard      time.Time // last PDU received
-	active     time.Time // last transaction other than enquire_link
-	enquired   time.Time // enquire_link sent and not answered by anything yet; zero: none
-	writeSince time.Time // a write that the connection does not take; zero: none
-	binding    bool      // it has come and is being decided on
-	standing   bool      // reading stands on our own account, so silence says nothing
+	*periods
+	awaited    time.Duration // a bind, or an outbind, since then
+	heard      time.Duration // last PDU received
+	active     time.Duration // last transaction other than enquire_link
+	enquired   time.Duration // enquire_link sent and not answered by anything yet; zero: none
+	writeSince time.Duration // a write that the connection does not take; zero: none
+	binding    bool          // it has come and is being decided on
+	standing   bool          // reading stands on our own account, so silence says nothing
 }
+
+// The periods of timers; zero switches one off.
+type periods struct{ sessionInit, enquireLink, inactivity, response time.Duration }
 
 type action uint8
 
@@ -38,13 +36,13 @@ const (
 )
 
 // step returns what is to be done now, and when to look again at the latest.
-func (t *timers) step(now time.Time, state State) (action, time.Duration) {
+func (t *timers) step(now time.Duration, state State) (action, time.Duration) {
 	wait := far
-	due := func(from time.Time, d time.Duration) bool {
+	due := func(from, d time.Duration) bool {
 		if d <= 0 {
 			return false
 		}
-		left := from.Add(d).Sub(now)
+		left := from + d - now
 		if left <= 0 {
 			return true
 		}
@@ -54,13 +52,13 @@ func (t *timers) step(now time.Time, state State) (action, time.Duration) {
 	if !state.Bound() && state != StateUnbound && !t.binding && due(t.awaited, t.sessionInit) {
 		return doNeverBound, far
 	}
-	if !t.writeSince.IsZero() && due(t.writeSince, t.response) {
+	if t.writeSince != 0 && due(t.writeSince, t.response) {
 		return doStuck, far
 	}
 	if t.standing {
 		return doNothing, wait
 	}
-	if !t.enquired.IsZero() {
+	if t.enquired != 0 {
 		if due(t.enquired, t.response) {
 			return doDeadPeer, far
 		}
@@ -75,7 +73,7 @@ func (t *timers) step(now time.Time, state State) (action, time.Duration) {
 
 // sweepEvery returns how often requests that wait are looked through: often
 // enough that a timeout is late by an eighth at most.
-func (t *timers) sweepEvery() time.Duration {
+func (t *periods) sweepEvery() time.Duration {
 	if t.response <= 0 {
 		return maxSweep
 	}
