@@ -16,8 +16,9 @@ import (
 
 // Options says how to compose messages. The zero value and nil are right for plain text.
 type Options struct {
-	// Charsets are the character sets that may be used. The one that takes the fewest parts is chosen, of several the one
-	// that takes the fewest bits on the air, of several the first; all parts have the same. National GSM alphabets are
+	// Charsets are the character sets that may be used. The one that takes the fewest parts is chosen, of several GSM
+	// alphabets the default one, of others the one that takes the fewest bits on the air, of several the first; all parts
+	// have the same. National GSM alphabets are
 	// announced in the user data header. Empty means the Alphabet of the Profile and coding.UTF16. A data_coding in the
 	// template that is not 0 fixes the character set; then Charsets and Languages must be empty.
 	Charsets []coding.Charset
@@ -474,7 +475,7 @@ func (p Profile) choose(text string, charsets []coding.Charset, o settings, simi
 			text = coding.Transliterate(cs, text)
 		}
 		l, err := p.try(cs, text, o)
-		if err == nil && (best == nil || l.parts < best.parts || l.parts == best.parts && l.bits() < best.bits()) {
+		if err == nil && (best == nil || l.cheaper(best)) {
 			best = l
 		}
 		return err
@@ -509,6 +510,20 @@ func (p Profile) choose(text string, charsets []coding.Charset, o settings, simi
 		return nil, reason
 	}
 	return best, nil
+}
+
+// cheaper reports whether a layout is to be preferred to another.
+func (l *layout) cheaper(than *layout) bool {
+	if l.parts != than.parts {
+		return l.parts < than.parts
+	}
+	// Tables that save no part are not worth a handset that lacks them.
+	a, _, isGSM := gsm(l.cs)
+	b, _, other := gsm(than.cs)
+	if isGSM && other && (a == coding.GSM7) != (b == coding.GSM7) {
+		return a == coding.GSM7
+	}
+	return l.bits() < than.bits()
 }
 
 // least reports whether nothing can take less: 7 bits a character and no header for a table.

@@ -51,6 +51,8 @@ func TestCompose(t *testing.T) {
 		{"GSM by another data_coding", sms.Profile{Alphabet: coding.Latin1, Charsets: map[pdu.DataCoding]coding.Charset{0xF1: coding.GSM7}}, &sms.Options{Charsets: []coding.Charset{coding.GSM7}}, "hi@", 0xF1, []int{3}},
 		{"national", sms.Profile{}, &sms.Options{Charsets: []coding.Charset{coding.GSM7, turkish, coding.UTF16}}, repeat("ş", 76), 0, []int{4 + 152}},
 		{"national in parts", sms.Profile{}, &sms.Options{Charsets: []coding.Charset{coding.GSM7, turkish, coding.UTF16}}, repeat("ş", 100), 0, []int{9 + 148, 9 + 52}},
+		{"no table that saves no part", sms.Profile{}, &sms.Options{Languages: sms.AllLanguages()}, repeat("€", 10), 0, []int{20}},
+		{"a table that saves a part", sms.Profile{}, &sms.Options{Languages: []coding.Language{coding.Turkish}}, repeat("€", 90), 0, []int{4 + 90}},
 		{"flash", sms.Profile{}, &sms.Options{Class: &flash}, "hi", 0xF0, []int{2}},
 		{"flash UCS2", sms.Profile{}, &sms.Options{Class: &flash}, "П", 0x18, []int{2}},
 		{"header", sms.Profile{}, &sms.Options{Header: sms.UDH{sms.Ports(2948, 9200)}}, "hi", 0, []int{9}},
