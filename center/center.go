@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -63,9 +64,12 @@ type Config struct {
 	// Validity is that of messages that do not say. Zero: 24 hours. Longer ones
 	// than MaxValidity (zero: 30 days) are cut to it.
 	Validity, MaxValidity time.Duration
-	// ReceiptValidity is how long a receipt waits for somebody to take it. Zero:
-	// 24 hours.
+	// ReceiptValidity is how long a receipt waits for somebody to take it, and a
+	// delivery pending flag for its destination. Zero: 24 hours.
 	ReceiptValidity time.Duration
+	// Transaction is how long a delivery in transaction mode may take before it has
+	// failed. Zero: 30 seconds.
+	Transaction time.Duration
 	// Retry is how long to wait after the first, the second and further failed
 	// attempts to deliver; the last stands for all after it. Empty: 1 s, 5 s,
 	// 15 s, 1 min, 5 min, 15 min, 1 h.
@@ -74,6 +78,19 @@ type Config struct {
 	// after its last session for them has ended. Zero: 5 minutes; negative: not
 	// at all.
 	Linger time.Duration
+
+	// DefaultTexts are the canned messages by their sm_default_msg_id, 1 to 255.
+	// Each has to fit into one message.
+	DefaultTexts map[uint8]string
+	// Lists are the distribution lists of submit_multi that every account may use,
+	// by name. Accounts may have their own.
+	Lists map[string][]pdu.Address
+	// ServiceTypes are those that may be submitted, beside the empty one; others
+	// are refused with ESME_RINVSERTYP. Empty: all.
+	ServiceTypes []string
+	// Areas are the names of the areas that may be broadcast to; others are
+	// refused with ESME_RINVBCASTALIAS_NAME. Empty: all.
+	Areas []string
 
 	// MaxWaiting is how many messages and receipts may wait; more are refused with
 	// ESME_RMSGQFUL. Each takes about 0.4 kB of memory, and its content too when it
@@ -130,6 +147,7 @@ type Center struct {
 	texts      time.Duration
 	log        *slog.Logger
 
+	ready   atomic.Bool // front and server are there
 	stop    chan struct{}
 	stopped sync.WaitGroup
 	once    sync.Once
@@ -156,6 +174,13 @@ func New(cfg Config) (*Center, error) {
 	if cfg.ReceiptValidity <= 0 {
 		cfg.ReceiptValidity = front.DefaultValidity
 	}
+	texts, err := front.ParseTexts(cfg.DefaultTexts, sms.Profile{})
+	if err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	if err := account.CheckLists(cfg.Lists); err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
 	book, err := account.NewBook(cfg.Accounts...)
 	if err != nil {
 		return nil, fmt.Errorf("center: %w", err)
@@ -171,10 +196,17 @@ func New(cfg Config) (*Center, error) {
 	if cfg.MaxWaiting <= 0 && inMemory {
 		cfg.MaxWaiting = maxInMemory
 	}
-	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: cfg.Linger, Changed: c.changed})
+	cells := front.NewCells()
+	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: cfg.Linger, Changed: c.changed, Starved: c.starved, Broadcast: cells, Delivery: func(id string) route.Delivery {
+		if a := book.Get(id); a != nil {
+			return route.Delivery{Spread: a.Delivery.Spread, AtMostOnce: a.Delivery.AtMostOnce}
+		}
+		return route.Delivery{}
+	}})
 	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
 		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,
 		Receipt: front.Receipts(sms.Profile{Zone: cfg.Zone}, cfg.ReceiptValidity, cfg.Logger),
+		Alert:   front.Alerts(cfg.ReceiptValidity),
 		Logger:  cfg.Logger,
 	})
 	if err != nil {
@@ -182,14 +214,19 @@ func New(cfg Config) (*Center, error) {
 		return nil, fmt.Errorf("center: %w", err)
 	}
 	c.front = front.New(front.Config{
-		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store,
+		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store, Cells: cells,
 		SystemID: cfg.SystemID, Window: cfg.Window, DeliverWindow: cfg.DeliverWindow, Validity: cfg.Validity, MaxValidity: cfg.MaxValidity,
+		Transaction: cfg.Transaction, Texts: texts, Lists: cfg.Lists, ServiceTypes: cfg.ServiceTypes, Areas: cfg.Areas,
 		Inline: inMemory, WrongSystemID: cfg.WrongSystemID, WrongPassword: cfg.WrongPassword, Observe: cfg.Observe, Logger: cfg.Logger,
 	})
 	c.server = c.front.Server()
 	c.server.Trace, c.server.Limits = cfg.Trace, cfg.Limits
 	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
 	c.stopped.Go(c.prune)
+	c.ready.Store(true)
+	for _, a := range book.All() {
+		c.table.Poke(a.ID) // something may wait since before
+	}
 	return c, nil
 }
 
@@ -207,6 +244,13 @@ func (c *Center) changed(t dispatch.Target, gone bool) {
 		c.dispatcher.Reroute(t)
 	} else {
 		c.dispatcher.Wake(t)
+	}
+}
+
+// starved has the ESME of an account asked to bind, as something waits for it.
+func (c *Center) starved(id string) {
+	if c.ready.Load() {
+		c.front.Call(id)
 	}
 }
 
@@ -281,6 +325,7 @@ func (c *Center) end() {
 	c.once.Do(func() {
 		close(c.stop)
 		c.table.Close()
+		c.front.Close()
 		c.handset.Close()
 		c.dispatcher.Close()
 		c.stopped.Wait()

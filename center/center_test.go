@@ -434,7 +434,6 @@ func TestRefusals(t *testing.T) {
 			{"no destination", func(m *pdu.SubmitSM) { m.Dest.Addr = "" }, pdu.StatusInvalidDest},
 			{"blank in destination", func(m *pdu.SubmitSM) { m.Dest.Addr = "49 17" }, pdu.StatusInvalidDest},
 			{"control in source", func(m *pdu.SubmitSM) { m.Source = pdu.International("49\n") }, pdu.StatusInvalidSource},
-			{"transaction mode", func(m *pdu.SubmitSM) { m.ESMClass = pdu.ModeForward }, pdu.StatusInvalidESMClass},
 			{"receipt as a type", func(m *pdu.SubmitSM) { m.ESMClass = pdu.TypeDeliveryReceipt }, pdu.StatusInvalidESMClass},
 			{"acknowledgement as a type", func(m *pdu.SubmitSM) { m.ESMClass = pdu.TypeUserAcknowledgement }, pdu.StatusOK},
 			{"canned message", func(m *pdu.SubmitSM) { m.DefaultMessageID = 1 }, pdu.StatusInvalidDefaultMessageID},
@@ -458,12 +457,6 @@ func TestRefusals(t *testing.T) {
 		wantStatus(t, "data_sm without payload", err, pdu.StatusMissingTLV)
 		_, err = e.Query(t.Context(), &pdu.QuerySM{MessageID: "12", Source: from})
 		wantStatus(t, "query_sm of nothing", err, pdu.StatusInvalidMessageID)
-		broadcast := &pdu.BroadcastSM{Source: from, TLVs: tlv.List{
-			pdu.TLVBroadcastAreaIdentifier.Option(pdu.NamedArea("here")), pdu.TLVBroadcastContentType.Option(pdu.ContentType{}),
-			pdu.TLVBroadcastRepNum.Option(1), pdu.TLVBroadcastFrequency.Option(pdu.Frequency{}),
-		}}
-		_, err = e.Broadcast(t.Context(), broadcast)
-		wantStatus(t, "broadcast_sm", err, pdu.StatusInvalidCommandID)
 	})
 }
 
@@ -515,7 +508,7 @@ func TestSubmitMulti(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []pdu.Unsuccessful{{Address: pdu.Address{Addr: "friends"}, Status: pdu.StatusCannotSubmitToDistributionList}, {Address: pdu.International(""), Status: pdu.StatusInvalidDest}}
+		want := []pdu.Unsuccessful{{Address: pdu.Address{Addr: "friends"}, Status: pdu.StatusInvalidDistributionList}, {Address: pdu.International(""), Status: pdu.StatusInvalidDest}}
 		if !slices.Equal(resp.Failed, want) {
 			t.Errorf("unsuccess_sme %+v; want %+v", resp.Failed, want)
 		}

@@ -2,48 +2,19 @@ package account
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/pdu"
 )
 
 // A Spread tells which of several sessions of an account gets a message or a
-// receipt. A session that is full or gone is passed over in any case.
-type Spread uint8
+// receipt.
+type Spread = route.Spread
 
-// The ways to spread.
-const (
-	// SameBind sends a receipt on the session that its message was submitted on,
-	// and messages for one address on one session.
-	SameBind Spread = iota
-	// AnyBind sends on the session that has the least to do.
-	AnyBind
-	// RoundRobin sends on each session in turn.
-	RoundRobin
-)
-
-var spreadNames = []string{"same", "any", "round-robin"}
-
-// ParseSpread reads the name of a spread: same, any, round-robin. The empty one
-// is SameBind.
-func ParseSpread(name string) (Spread, error) {
-	if name == "" {
-		return SameBind, nil
-	}
-	if i := slices.Index(spreadNames, name); i >= 0 {
-		return Spread(i), nil
-	}
-	return 0, fmt.Errorf("spread %q: %s are allowed", name, strings.Join(spreadNames, ", "))
-}
-
-func (s Spread) String() string {
-	if int(s) < len(spreadNames) {
-		return spreadNames[s]
-	}
-	return fmt.Sprintf("spread %d", uint8(s))
-}
+// ParseSpread reads the name of a spread; see route.ParseSpread.
+func ParseSpread(name string) (Spread, error) { return route.ParseSpread(name) }
 
 // An Outbind is where an ESME listens that is to be asked to bind when something
 // waits for it. SMPP v5.0, section 2.2.1.
@@ -59,7 +30,7 @@ type Outbind struct {
 // Delivery says what an account is sent, and how.
 type Delivery struct {
 	// Spread is how what is for the account is spread over its sessions. Zero:
-	// SameBind.
+	// route.SameBind.
 	Spread Spread
 	// AtMostOnce has a message for the account committed before it is sent, so
 	// that it is never sent twice: one whose fate a crash or a broken connection
@@ -102,8 +73,8 @@ func CheckLists(lists map[string][]pdu.Address) error {
 // check returns an error that names what cannot be.
 func (d *Delivery) check() error {
 	switch {
-	case int(d.Spread) >= len(spreadNames):
-		return fmt.Errorf("%v: %s are allowed", d.Spread, strings.Join(spreadNames, ", "))
+	case d.Spread > route.RoundRobin:
+		return fmt.Errorf("%v: %v, %v, %v are allowed", d.Spread, route.SameBind, route.AnyBind, route.RoundRobin)
 	case len(d.Outbind.SystemID) > 15:
 		return fmt.Errorf("outbind: a system_id of %d octets; at most 15 are allowed", len(d.Outbind.SystemID))
 	case len(d.Outbind.Password) > 8:

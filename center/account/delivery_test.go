@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/pdu"
 )
 
@@ -17,7 +18,7 @@ func TestDelivery(t *testing.T) {
 	}{
 		{"nothing", account.Delivery{}, ""},
 		{"everything", account.Delivery{
-			Spread: account.RoundRobin, AtMostOnce: true, Areas: []string{"*", "north"}, Outbind: account.Outbind{Address: "smpp://127.0.0.1:1", SystemID: "center"},
+			Spread: route.RoundRobin, AtMostOnce: true, Areas: []string{"*", "north"}, Outbind: account.Outbind{Address: "smpp://127.0.0.1:1", SystemID: "center"},
 			Lists: map[string][]pdu.Address{"friends": {pdu.International("49")}},
 		}, ""},
 		{"a spread that is none", account.Delivery{Spread: 3}, "spread 3: same, any, round-robin"},
@@ -36,19 +37,5 @@ func TestDelivery(t *testing.T) {
 		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), `"acme"`)):
 			t.Errorf("%s: %v; want it to name the account and %q", tt.name, err, tt.want)
 		}
-	}
-}
-
-func TestParseSpread(t *testing.T) {
-	for _, s := range []account.Spread{account.SameBind, account.AnyBind, account.RoundRobin} {
-		if got, err := account.ParseSpread(s.String()); err != nil || got != s {
-			t.Errorf("ParseSpread(%q) = %v, %v", s, got, err)
-		}
-	}
-	if got, err := account.ParseSpread(""); err != nil || got != account.SameBind {
-		t.Errorf("the empty one is %v, %v", got, err)
-	}
-	if _, err := account.ParseSpread("random"); err == nil {
-		t.Error("random is a spread")
 	}
 }

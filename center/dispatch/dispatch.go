@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -169,6 +170,7 @@ type Dispatcher struct {
 	outbox   []*Attempt
 	begins   []*Attempt       // to be committed before they begin
 	alerts   map[Key][]*entry // that wait for the destination of the Key
+	casts    map[message.ID]struct{}
 	endings  []ending
 	updates  []update
 	notes    []note
@@ -224,7 +226,7 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 		cfg: cfg, ids: &message.IDSource{Shard: cfg.Shard}, seed: maphash.MakeSeed(), log: cfg.Logger,
 		send: make(chan struct{}, 1), commit: make(chan struct{}, 1), begin: make(chan struct{}, 1), stop: make(chan struct{}),
 		entries: make(map[message.ID]*entry), queues: make(map[Key]*queue), lanes: make(map[Target]*lane), quotas: make(map[string]*quota),
-		alerts: make(map[Key][]*entry),
+		alerts: make(map[Key][]*entry), casts: make(map[message.ID]struct{}),
 	}
 	if err := d.load(ctx); err != nil {
 		return nil, fmt.Errorf("dispatch: load: %w", err)
@@ -421,6 +423,9 @@ func (d *Dispatcher) newEntry(m *message.Message) *entry {
 	d.used++
 	e.quota.used++
 	d.entries[e.id] = e
+	if m.Kind == message.Broadcast {
+		d.casts[e.id] = struct{}{}
+	}
 	key := KeyOf(m)
 	e.queue = d.queues[key]
 	if e.queue == nil {
@@ -518,6 +523,7 @@ func (d *Dispatcher) leave(e *entry) {
 	d.unblock(e)
 	d.wheel.remove(&e.deadline)
 	delete(d.entries, e.id)
+	delete(d.casts, e.id)
 	d.giveBack(e.quota, 1)
 	e.queue.out--
 	d.busy--
@@ -1239,7 +1245,7 @@ func (d *Dispatcher) Replace(ctx context.Context, id message.ID, change func(*me
 	e.priority = m.Priority
 	e.attempts = int32(m.Attempts)
 	e.setTimes(m)
-	if to == scheduled {
+	if to == scheduled || m.Next.IsZero() {
 		d.unblock(e)
 	}
 	d.back(e, to, now)
@@ -1297,6 +1303,13 @@ func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest p
 		}
 	}
 	return found, nil
+}
+
+// Broadcasts returns the broadcasts that are not over, in order.
+func (d *Dispatcher) Broadcasts() []message.ID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.casts))
 }
 
 // Stats are numbers about a Dispatcher.

@@ -145,8 +145,8 @@ func (f *Front) replaceSM(ctx context.Context, c caller, p *pdu.ReplaceSM) (*pdu
 	switch {
 	case err != nil:
 		return nil, err
-	case p.DefaultMessageID != 0:
-		return nil, pdu.StatusInvalidDefaultMessageID
+	case !registered(p.RegisteredDelivery, c.version):
+		return nil, pdu.StatusInvalidRegisteredDelivery
 	case found[0].Dests > 1:
 		return nil, pdu.StatusReplaceFailed // one message for many cannot be changed for one of them
 	}
@@ -179,7 +179,7 @@ func (f *Front) replaceSM(ctx context.Context, c caller, p *pdu.ReplaceSM) (*pdu
 		if payload, ok := p.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok && len(payload) > 0 {
 			m.Text, m.TLVs = nil, withPayload(m.TLVs, bytes.Clone(payload))
 		}
-		return nil
+		return f.canned(m, p.DefaultMessageID)
 	})
 	return nil, statusOf(err, pdu.StatusReplaceFailed)
 }

@@ -25,6 +25,7 @@ const (
 	DefaultDeliverWindow = 10
 	DefaultValidity      = 24 * time.Hour
 	DefaultMaxValidity   = 30 * 24 * time.Hour
+	DefaultTransaction   = 30 * time.Second
 )
 
 // Config says how a Front works. Accounts, Table, Dispatcher and Store are
@@ -34,12 +35,24 @@ type Config struct {
 	Table      *route.Table
 	Dispatcher *dispatch.Dispatcher
 	Store      store.Store
+	Cells      *Cells // those that the dispatcher broadcasts to; nil: none
 
 	SystemID      string        // of the message center; at most 15 octets
 	Window        int           // of an account that does not say; zero: DefaultWindow
 	DeliverWindow int           // of an account that does not say; zero: DefaultDeliverWindow
 	Validity      time.Duration // of a message that does not say; zero: DefaultValidity
 	MaxValidity   time.Duration // longer ones are cut to this; zero: DefaultMaxValidity
+	Transaction   time.Duration // how long a delivery in transaction mode may take; zero: DefaultTransaction
+
+	// Texts are the canned messages by sm_default_msg_id; see ParseTexts.
+	Texts map[uint8]Text
+	// Lists are the distribution lists that every account may submit to.
+	Lists map[string][]pdu.Address
+	// ServiceTypes are those that may be submitted, beside the empty one. Empty:
+	// all.
+	ServiceTypes []string
+	// Areas are the names of the areas that may be broadcast to. Empty: all.
+	Areas []string
 
 	// Inline has requests handled where they are read, which keeps them in order
 	// and is fastest. It is for a store that does not block.
@@ -63,6 +76,11 @@ type Front struct {
 	sessions atomic.Uint64 // numbers given out
 	alias    atomic.Uint32
 	closing  atomic.Bool
+	server   *smpp.Server
+	outbinds outbinds
+	// of broadcasts
+	cells      *Cells
+	references references
 }
 
 // New returns a front.
@@ -85,10 +103,17 @@ func New(cfg Config) *Front {
 	if cfg.WrongPassword == 0 {
 		cfg.WrongPassword = pdu.StatusBindFailed
 	}
+	if cfg.Transaction <= 0 {
+		cfg.Transaction = DefaultTransaction
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	f := &Front{cfg: cfg, log: cfg.Logger}
+	if cfg.Cells == nil {
+		cfg.Cells = NewCells()
+	}
+	f := &Front{cfg: cfg, log: cfg.Logger, cells: cfg.Cells}
+	f.outbinds.init()
 	// 16 a second on average pass before a number comes again within eight
 	// years, whatever the restarts.
 	f.alias.Store(uint32(time.Now().Unix() << 4))
@@ -105,9 +130,15 @@ func (f *Front) Server() *smpp.Server {
 	handle(f, mux, f.querySM)
 	handle(f, mux, f.cancelSM)
 	handle(f, mux, f.replaceSM)
-	// The broadcast family is not served: the mux answers ESME_RINVCMDID.
-	return &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
+	handle(f, mux, f.broadcastSM)
+	handle(f, mux, f.queryBroadcastSM)
+	handle(f, mux, f.cancelBroadcastSM)
+	f.server = &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
+	return f.server
 }
+
+// Close ends what the front has going on by itself: the outbinds.
+func (f *Front) Close() { f.outbinds.close() }
 
 // StopBinds has new binds refused.
 func (f *Front) StopBinds() { f.closing.Store(true) }
@@ -125,6 +156,7 @@ type binding struct {
 	account *account.Account
 	id      uint64 // of the session, for message.Message.Origin
 	pattern route.Pattern
+	areas   []string // whose broadcasts it wants, beside those of its account
 }
 
 // handle makes fn the handler of its request, in the way that suits the store.
@@ -161,11 +193,49 @@ func handle[Req pdu.Request[Resp], Resp interface {
 		}
 		return resp, err
 	}
-	if f.cfg.Inline {
-		smpp.HandleInline(mux, h)
-	} else {
+	if !f.cfg.Inline {
 		smpp.Handle(mux, h)
+		return
 	}
+	var req Req
+	inner := smpp.HandlerFor(h)
+	if !mayBlock(req.Command()) {
+		mux.Handle(req.Command(), smpp.Inline(inner))
+		return
+	}
+	mux.Handle(req.Command(), smpp.Inline(smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
+		if waits(in.Body) {
+			go f.serveApart(inner, w, in)
+		} else {
+			inner.ServeSMPP(w, in)
+		}
+	})))
+}
+
+// serveApart answers a request on a goroutine of its own.
+func (f *Front) serveApart(h smpp.Handler, w smpp.ResponseWriter, in *smpp.Incoming) {
+	defer func() {
+		if v := recover(); v != nil {
+			f.log.Error("handler panicked", "command", in.Header.Command.String(), "panic", v)
+			_ = w.Respond(pdu.StatusSystemError, nil) // the session may have ended
+		}
+	}()
+	h.ServeSMPP(w, in)
+}
+
+// mayBlock reports whether a request may have to wait for a delivery.
+func mayBlock(id pdu.CommandID) bool { return id == pdu.IDSubmitSM || id == pdu.IDDataSM }
+
+// waits reports whether a request has to: in transaction mode it is answered when
+// the message is delivered.
+func waits(body pdu.Body) bool {
+	switch p := body.(type) {
+	case *pdu.SubmitSM:
+		return p.ESMClass.Mode() == pdu.ModeForward
+	case *pdu.DataSM:
+		return p.ESMClass.Mode() == pdu.ModeForward
+	}
+	return false
 }
 
 func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, error) {
@@ -208,10 +278,18 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		window = f.cfg.Window
 	}
 	return &smpp.Account{
-		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern},
+		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b)},
 		MaxBinds: a.MaxBinds, MaxTransmitters: a.MaxTransmitters, MaxReceivers: a.MaxReceivers, MaxTransceivers: a.MaxTransceivers,
 		Rate: a.Rate, SessionRate: a.SessionRate,
 	}, nil
+}
+
+// areasOf returns the areas that a bind names, whose broadcasts it wants.
+func areasOf(b *pdu.Bind) (areas []string) {
+	for id := range b.TLVs.All(pdu.TLVBroadcastAreaIdentifier.Tag()) {
+		areas = append(areas, areaName(string(id)))
+	}
+	return areas
 }
 
 // modes are the account's names of what an ESME binds as.
@@ -232,10 +310,12 @@ func (f *Front) bound(s *smpp.Session) {
 		if window == 0 {
 			window = f.cfg.DeliverWindow
 		}
-		r := &receiver{front: f, session: s, id: b.id, window: window, version: s.Version()}
+		r := &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), data: b.account.Delivery.Data}
+		f.cells.add(r, append(b.areas, b.account.Delivery.Areas...))
 		f.cfg.Table.Add(r, b.account.ID, b.pattern)
 		<-s.Done()
 		f.cfg.Table.Remove(r)
+		f.cells.remove(r)
 	} else {
 		<-s.Done()
 	}

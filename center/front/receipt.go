@@ -32,3 +32,14 @@ func Receipts(profile sms.Profile, validity time.Duration, log *slog.Logger) fun
 		}
 	}
 }
+
+// Alerts returns the function that makes the delivery pending flags of a
+// dispatcher. They are valid as long as validity.
+func Alerts(validity time.Duration) func(*message.Message, time.Time) *message.Message {
+	return func(m *message.Message, at time.Time) *message.Message {
+		return &message.Message{
+			Kind: message.Alert, Account: m.Account, Origin: m.Origin, State: pdu.StateScheduled,
+			Submitted: at, Expires: at.Add(validity), Source: m.Dest, Dest: m.Source,
+		}
+	}
+}

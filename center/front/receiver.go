@@ -22,6 +22,7 @@ type receiver struct {
 	id      uint64
 	window  int
 	version pdu.Version
+	data    bool // messages go as data_sm
 	load    atomic.Int64
 
 	mu      sync.Mutex
@@ -67,21 +68,39 @@ func (r *receiver) work() {
 }
 
 func (r *receiver) deliver(a *dispatch.Attempt) {
+	m := a.Message
 	var err error
-	if len(a.Message.Source.Addr) > maxAddr || len(a.Message.Dest.Addr) > maxAddr {
-		err = smpp.Go(context.Background(), r.session, dataOf(a.Message, r.version), func(_ *pdu.DataSMResp, err error) { r.done(a, err) })
-	} else {
-		err = smpp.Go(context.Background(), r.session, deliverOf(a.Message, r.version), func(_ *pdu.DeliverSMResp, err error) { r.done(a, err) })
+	switch {
+	case m.Kind == message.Alert:
+		alert := &pdu.AlertNotification{Source: m.Source, ESME: m.Dest, TLVs: tlv.List{pdu.TLVMSAvailabilityStatus.Option(pdu.Available)}}
+		r.done(a, r.session.Alert(context.Background(), alert), nil) // there is no answer
+		return
+	case len(m.Source.Addr) > maxAddr, len(m.Dest.Addr) > maxAddr, r.data && r.version >= pdu.V34 && m.Kind == message.Normal:
+		err = smpp.Go(context.Background(), r.session, dataOf(m, r.version), func(resp *pdu.DataSMResp, err error) {
+			var tlvs tlv.List
+			if resp != nil {
+				tlvs = resp.TLVs
+			}
+			r.done(a, err, tlvs)
+		})
+	default:
+		err = smpp.Go(context.Background(), r.session, deliverOf(m, r.version), func(resp *pdu.DeliverSMResp, err error) {
+			var tlvs tlv.List
+			if resp != nil {
+				tlvs = resp.TLVs
+			}
+			r.done(a, err, tlvs)
+		})
 	}
 	if err != nil {
-		r.done(a, err)
+		r.done(a, err, nil)
 	}
 }
 
 // done tells what came of a delivery.
-func (r *receiver) done(a *dispatch.Attempt, err error) {
+func (r *receiver) done(a *dispatch.Attempt, err error, tlvs tlv.List) {
 	r.load.Add(-1)
-	result := resultOf(err)
+	result := resultOf(err, tlvs)
 	if result.Outcome == dispatch.Lost {
 		r.front.cfg.Table.Remove(r) // nothing more goes this way
 	}
@@ -91,9 +110,10 @@ func (r *receiver) done(a *dispatch.Attempt, err error) {
 	a.Done(result)
 }
 
-// resultOf tells what the error of a deliver_sm means. SMPP v5.0, section
-// 4.3.1.2.
-func resultOf(err error) dispatch.Result {
+// resultOf tells what the answer to a deliver_sm or data_sm means: the error of
+// the request, and the TLVs that came with a refusal. SMPP v5.0, sections 4.3.1.2
+// and 4.2.2.2.
+func resultOf(err error, tlvs tlv.List) dispatch.Result {
 	if err == nil {
 		return dispatch.Result{Outcome: dispatch.Delivered}
 	}
@@ -110,13 +130,23 @@ func resultOf(err error) dispatch.Result {
 		case refused.Status.Temporary():
 			r.Outcome = dispatch.Later
 		}
+		if reason, ok := pdu.TLVDeliveryFailureReason.Get(tlvs); ok && refused.Status == pdu.StatusDeliveryFailure {
+			if reason == pdu.FailureDestUnavailable || reason == pdu.FailureTemporaryNetwork {
+				r.Outcome = dispatch.Later
+			}
+		}
+		if e, ok := pdu.TLVNetworkErrorCode.Get(tlvs); ok && e.Type != 0 {
+			r.Error = message.Error{Type: e.Type, Code: e.Code}
+		}
 		return r
 	case errors.As(err, &encode): // the peer's version of SMPP cannot carry it
 		return dispatch.Result{Outcome: dispatch.Failed, Error: message.Error{Type: pdu.ErrorSMPP, Code: uint16(min(encode.Status, 0xFFFF))}}
-	case errors.Is(err, smpp.ErrTimeout):
-		return dispatch.Result{Outcome: dispatch.Later}
 	}
-	return dispatch.Result{Outcome: dispatch.Lost} // the session has ended
+	r := dispatch.Result{Outcome: dispatch.Lost, Unsure: smpp.Outcome(err) != smpp.NeverSent} // the session has ended
+	if errors.Is(err, smpp.ErrTimeout) {
+		r.Outcome = dispatch.Later
+	}
+	return r
 }
 
 // maxAddr is the longest address of a deliver_sm.

@@ -20,6 +20,13 @@ type submission struct {
 	message            message.Message // without ID, destination and times
 	schedule, validity pdu.Time
 	replace, canned    uint8
+	command            pdu.CommandID
+}
+
+// waits reports whether the request can be answered when the message is
+// delivered: submit_sm in v5.0, data_sm in every version.
+func (s *submission) waits(v pdu.Version) bool {
+	return s.command == pdu.IDDataSM || s.command == pdu.IDSubmitSM && v >= pdu.V50
 }
 
 // check looks at all but the destination, changes what the account has changed,
@@ -38,22 +45,33 @@ func (f *Front) check(c caller, s *submission, now time.Time) error {
 	case c.version < pdu.V50:
 		priority = 3
 	}
-	switch {
-	case !printable(m.Source):
-		return pdu.StatusInvalidSource
+	if !f.knowsService(m.ServiceType) {
+		return pdu.StatusInvalidServiceType
+	}
+	if err := checkSource(m.Source); err != nil {
+		return err
+	}
+	switch mode := m.ESMClass.Mode(); {
 	case m.Priority > priority:
 		return pdu.StatusInvalidPriorityFlag
+	case !registered(m.RegisteredDelivery, c.version):
+		return pdu.StatusInvalidRegisteredDelivery
 	case s.replace > 1:
 		return pdu.StatusInvalidReplaceFlag
-	case s.canned != 0: // no canned messages are configured
-		return pdu.StatusInvalidDefaultMessageID
-	case m.ESMClass.Mode() == pdu.ModeForward: // transaction mode
+	case mode == pdu.ModeForward && !s.waits(c.version):
 		return pdu.StatusInvalidESMClass
+	case m.Volatile() && s.schedule != "": // what is not stored cannot wait
+		return pdu.StatusInvalidScheduleTime
+	case m.Volatile() && s.replace != 0:
+		return pdu.StatusInvalidSubmitWithReplace
 	}
 	switch m.ESMClass.Type() {
 	case pdu.TypeNormal, pdu.TypeDeliveryAcknowledgement, pdu.TypeUserAcknowledgement:
 	default:
 		return pdu.StatusInvalidESMClass // the message center's own, or reserved
+	}
+	if err := f.canned(m, s.canned); err != nil {
+		return err
 	}
 	if payload, ok := m.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok && len(payload) > 0 {
 		m.Text = nil // the payload wins
@@ -111,9 +129,70 @@ func printable(a pdu.Address) bool {
 }
 
 func checkDest(a pdu.Address) error {
-	if a.Addr == "" || !printable(a) {
+	switch {
+	case a.TON > pdu.TONAbbreviated:
+		return pdu.StatusInvalidDestTON
+	case !knownNPI(a.NPI):
+		return pdu.StatusInvalidDestNPI
+	case a.Addr == "" || !printable(a):
 		return pdu.StatusInvalidDest
 	}
+	return nil
+}
+
+func checkSource(a pdu.Address) error {
+	switch {
+	case a.TON > pdu.TONAbbreviated:
+		return pdu.StatusInvalidSourceTON
+	case !knownNPI(a.NPI):
+		return pdu.StatusInvalidSourceNPI
+	case !printable(a):
+		return pdu.StatusInvalidSource
+	}
+	return nil
+}
+
+// knownNPI reports whether a numbering plan is not reserved. SMPP v5.0, section
+// 4.7.2.
+func knownNPI(n pdu.NPI) bool {
+	switch n {
+	case pdu.NPIUnknown, pdu.NPIISDN, pdu.NPIData, pdu.NPITelex, pdu.NPILandMobile, pdu.NPINational, pdu.NPIPrivate, pdu.NPIERMES, pdu.NPIInternet, pdu.NPIWAPClient:
+		return true
+	}
+	return false
+}
+
+// registered reports whether a peer of version v may ask for these receipts.
+// SMPP v5.0, section 4.7.21.
+func registered(r pdu.RegisteredDelivery, v pdu.Version) bool {
+	switch {
+	case r&^(pdu.ReceiptMask|pdu.DeliveryAck|pdu.UserAck|pdu.IntermediateNotification) != 0:
+		return false
+	case v < pdu.V34:
+		return r <= pdu.FinalReceipt
+	case v < pdu.V50:
+		return r.Receipt() != pdu.SuccessReceipt
+	}
+	return true
+}
+
+// knowsService reports whether messages of a service type are taken.
+func (f *Front) knowsService(service string) bool {
+	return service == "" || len(f.cfg.ServiceTypes) == 0 || slices.Contains(f.cfg.ServiceTypes, service)
+}
+
+// canned gives a message the canned text that is asked for, in the place of what
+// it has. SMPP v5.0, section 4.7.27.
+func (f *Front) canned(m *message.Message, id uint8) error {
+	if id == 0 {
+		return nil
+	}
+	text, ok := f.cfg.Texts[id]
+	if !ok {
+		return pdu.StatusInvalidDefaultMessageID
+	}
+	m.Text, m.DataCoding, m.TLVs = text.Octets, text.DataCoding, withPayload(m.TLVs, nil)
+	m.ESMClass &^= pdu.UDHI
 	return nil
 }
 
@@ -157,27 +236,40 @@ func (f *Front) submitSM(ctx context.Context, c caller, p *pdu.SubmitSM) (*pdu.S
 	s := submission{message: message.Message{
 		ServiceType: p.ServiceType, Source: p.Source, Dest: p.Dest, ESMClass: p.ESMClass, ProtocolID: p.ProtocolID, Priority: p.PriorityFlag,
 		RegisteredDelivery: p.RegisteredDelivery, DataCoding: p.DataCoding, Text: p.ShortMessage, TLVs: p.TLVs,
-	}, schedule: p.ScheduleDeliveryTime, validity: p.ValidityPeriod, replace: p.ReplaceIfPresent, canned: p.DefaultMessageID}
+	}, schedule: p.ScheduleDeliveryTime, validity: p.ValidityPeriod, replace: p.ReplaceIfPresent, canned: p.DefaultMessageID, command: p.Command()}
 	if err := f.check(c, &s, now); err != nil {
 		return nil, err
 	}
 	if err := checkDest(p.Dest); err != nil {
 		return nil, err
 	}
-	id, err := f.submitOne(ctx, c, &s, now)
-	if err != nil {
+	id, tlvs, err := f.submitOne(ctx, c, &s, now)
+	if err != nil && tlvs == nil {
 		return nil, err
 	}
-	return &pdu.SubmitSMResp{MessageID: id}, nil
+	return &pdu.SubmitSMResp{MessageID: id, TLVs: tlvs}, err
 }
 
-// submitOne accepts a message, or puts it in the place of one that waits.
-func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time.Time) (string, error) {
+// submitOne accepts a message, or puts it in the place of one that waits, or
+// delivers it at once if it is not to be stored. The TLVs tell of a delivery that
+// failed.
+func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time.Time) (string, tlv.List, error) {
 	m := &s.message
 	f.identify(c, m)
-	if s.replace == 0 {
-		return f.accept(ctx, c, now, m)
+	if m.Volatile() {
+		return f.try(ctx, now, m)
 	}
+	if s.replace == 0 {
+		id, err := f.accept(ctx, c, now, m)
+		return id, nil, err
+	}
+	id, err := f.replaceOrAccept(ctx, c, m, now)
+	return id, nil, err
+}
+
+// replaceOrAccept puts a message in the place of the first that waits with the
+// same source, destination and service type, or accepts it if there is none.
+func (f *Front) replaceOrAccept(ctx context.Context, c caller, m *message.Message, now time.Time) (string, error) {
 	found, err := f.cfg.Dispatcher.Waiting(ctx, m.Account, m.Source, m.Dest)
 	if err != nil {
 		return "", err
@@ -210,18 +302,18 @@ func (f *Front) dataSM(ctx context.Context, c caller, p *pdu.DataSM) (*pdu.DataS
 	s := submission{message: message.Message{
 		ServiceType: p.ServiceType, Source: p.Source, Dest: p.Dest, ESMClass: p.ESMClass,
 		RegisteredDelivery: p.RegisteredDelivery, DataCoding: p.DataCoding, TLVs: p.TLVs,
-	}}
+	}, command: p.Command()}
 	if err := f.check(c, &s, now); err != nil {
 		return nil, err
 	}
 	if err := checkDest(p.Dest); err != nil {
 		return nil, err
 	}
-	id, err := f.submitOne(ctx, c, &s, now)
-	if err != nil {
+	id, tlvs, err := f.submitOne(ctx, c, &s, now)
+	if err != nil && tlvs == nil {
 		return nil, err
 	}
-	return &pdu.DataSMResp{MessageID: id}, nil
+	return &pdu.DataSMResp{MessageID: id, TLVs: tlvs}, err
 }
 
 func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (*pdu.SubmitMultiResp, error) {
@@ -236,36 +328,44 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 	switch {
 	case len(p.Dests) == 0:
 		return nil, pdu.StatusInvalidNumberOfDests
-	case s.replace != 0 && len(p.Dests) > 1:
-		return nil, pdu.StatusInvalidSubmitWithReplace
+	case s.replace != 0 && c.version < pdu.V50 && c.version >= pdu.V34:
+		return nil, pdu.StatusInvalidReplaceFlag // reserved in v3.4
 	}
 	f.identify(c, &s.message)
 	resp := new(pdu.SubmitMultiResp)
-	msgs := make([]*message.Message, 0, len(p.Dests))
-	for i := range p.Dests {
-		d := &p.Dests[i]
-		if d.Flag == pdu.DestList || d.Flag == 0 && d.List != "" {
-			// There are no distribution lists yet. The name has no place of its own.
-			resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: pdu.Address{Addr: d.List}, Status: pdu.StatusCannotSubmitToDistributionList.For(c.version)})
-			continue
-		}
-		var status pdu.Status
-		if errors.As(checkDest(d.Address), &status) {
-			resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: d.Address, Status: status})
-			continue
-		}
-		m := s.message // the content is shared
-		m.Dest = c.account.DestOf(d.Address)
-		m.Dest.Addr = strings.Clone(m.Dest.Addr)
-		msgs = append(msgs, &m)
-	}
-	if len(msgs) == 0 {
+	dests := f.expand(c, p.Dests, resp)
+	if len(dests) == 0 {
 		return resp, pdu.StatusSubmitFailed
+	}
+	if s.replace != 0 && len(dests) > 1 {
+		return nil, pdu.StatusInvalidSubmitWithReplace
+	}
+	msgs := make([]*message.Message, len(dests))
+	for i, dest := range dests {
+		m := s.message // the content is shared
+		m.Dest = c.account.DestOf(dest)
+		m.Dest.Addr = strings.Clone(m.Dest.Addr)
+		msgs[i] = &m
+	}
+	if s.message.Volatile() {
+		for i, m := range msgs {
+			id, _, err := f.try(ctx, now, m)
+			if err != nil && i == 0 {
+				return nil, err
+			}
+			if i == 0 {
+				resp.MessageID = id
+			} else if err != nil {
+				var status pdu.Status
+				errors.As(err, &status)
+				resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: m.Dest, Status: status})
+			}
+		}
+		return resp, nil
 	}
 	var err error
 	if s.replace != 0 {
-		s.message.Dest = msgs[0].Dest
-		resp.MessageID, err = f.submitOne(ctx, c, &s, now)
+		resp.MessageID, err = f.replaceOrAccept(ctx, c, msgs[0], now)
 	} else {
 		resp.MessageID, err = f.accept(ctx, c, now, msgs...)
 	}
@@ -273,6 +373,62 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 		return nil, err
 	}
 	return resp, nil
+}
+
+// maxFailed is how many destinations a submit_multi_resp has room for.
+const maxFailed = 255
+
+// expand returns the addresses of a submit_multi: those that it names, and the
+// members of the lists that it names, unless they are there already. What is no
+// address or no list is added to the response. SMPP v5.0, section 4.2.3.
+func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiResp) []pdu.Address {
+	var dests []pdu.Address
+	fail := func(a pdu.Address, status pdu.Status) {
+		if len(resp.Failed) < maxFailed {
+			resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: a, Status: status.For(c.version)})
+		}
+	}
+	take := func(a pdu.Address) {
+		var status pdu.Status
+		if errors.As(checkDest(a), &status) {
+			fail(a, status)
+			return
+		}
+		dests = append(dests, a)
+	}
+	isList := func(d *pdu.Destination) bool { return d.Flag == pdu.DestList || d.Flag == 0 && d.List != "" }
+	var seen map[pdu.Address]bool // nil until there is a list
+	for i := range named {
+		if isList(&named[i]) {
+			seen = make(map[pdu.Address]bool, len(named))
+			for i := range named {
+				seen[named[i].Address] = true
+			}
+			break
+		}
+	}
+	for i := range named {
+		d := &named[i]
+		if !isList(d) {
+			take(d.Address)
+			continue
+		}
+		members, ok := c.account.Delivery.Lists[d.List]
+		if !ok {
+			members, ok = f.cfg.Lists[d.List]
+		}
+		if !ok { // the name has no place of its own
+			fail(pdu.Address{Addr: d.List}, pdu.StatusInvalidDistributionList)
+			continue
+		}
+		for _, a := range members {
+			if !seen[a] {
+				seen[a] = true
+				take(a)
+			}
+		}
+	}
+	return dests
 }
 
 // withPayload returns a list with another message_payload, or none.

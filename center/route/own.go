@@ -29,7 +29,7 @@ func (t *Table) Own(owned map[string][]Pattern) {
 	for account, patterns := range owned {
 		for _, p := range patterns {
 			if !p.IsZero() && !slices.ContainsFunc(t.claims[account], func(g *Group) bool { return g.pattern.same(p) }) {
-				t.insert(&Group{account: account, pattern: p, owned: true})
+				t.insert(&Group{table: t, account: account, pattern: p, owned: true})
 			}
 		}
 	}

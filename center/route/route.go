@@ -4,12 +4,14 @@ package route
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/message"
 )
 
 // A Session is one that can be delivered to. It is compared by identity.
@@ -43,12 +45,22 @@ type Config struct {
 	// than before, or, if it is gone, with one that what waits for it has to be
 	// routed anew.
 	Changed func(t dispatch.Target, gone bool)
+	// Delivery tells how an account is delivered to; it is called concurrently and
+	// must be quick. Nil: as the zero Delivery.
+	Delivery func(account string) Delivery
+	// Starved is called, with locks held, when something waits for an account that
+	// nobody is bound for. It must not block, nor call the table. Nil: nobody is
+	// told.
+	Starved func(account string)
+	// Broadcast takes the broadcasts.
+	Broadcast dispatch.Target
 }
 
 // A Table routes messages. Its methods may be called concurrently.
 type Table struct {
 	cfg Config
 
+	seed     maphash.Seed
 	mu       sync.RWMutex
 	exact    map[string][]*Group // groups with exact patterns, by address
 	others   []*Group            // groups with other patterns
@@ -63,6 +75,7 @@ type Table struct {
 // receipts, or the addresses of one of its patterns. It is a target of a
 // dispatcher.
 type Group struct {
+	table   *Table
 	account string
 	pattern Pattern // zero: receipts
 	owned   bool
@@ -83,11 +96,17 @@ func New(cfg Config) *Table {
 	if cfg.Changed == nil {
 		cfg.Changed = func(dispatch.Target, bool) {}
 	}
-	t := &Table{cfg: cfg, exact: make(map[string][]*Group), accounts: make(map[string]*Group), claims: make(map[string][]*Group), members: make(map[Session][]*Group), bound: make(map[Session]claim)}
-	for account, patterns := range cfg.Owned {
+	if cfg.Delivery == nil {
+		cfg.Delivery = func(string) Delivery { return Delivery{} }
+	}
+	if cfg.Starved == nil {
+		cfg.Starved = func(string) {}
+	}
+	t := &Table{cfg: cfg, seed: maphash.MakeSeed(), exact: make(map[string][]*Group), accounts: make(map[string]*Group), claims: make(map[string][]*Group), members: make(map[Session][]*Group), bound: make(map[Session]claim)}
+	for id, patterns := range cfg.Owned {
 		for _, p := range patterns {
 			if !p.IsZero() {
-				t.insert(&Group{account: account, pattern: p, owned: true})
+				t.insert(&Group{table: t, account: id, pattern: p, owned: true})
 			}
 		}
 	}
@@ -127,6 +146,9 @@ func (t *Table) delete(g *Group) {
 // whose account owns the address, then one that is bound, then the first that
 // came.
 func (t *Table) Route(k dispatch.Key) dispatch.Target {
+	if k.Broadcast != 0 {
+		return t.cfg.Broadcast
+	}
 	if k.Account != "" {
 		t.mu.RLock()
 		g := t.accounts[k.Account]
@@ -172,11 +194,11 @@ func (t *Table) Route(k dispatch.Key) dispatch.Target {
 	return best
 }
 
-func (t *Table) receipts(account string) *Group {
-	g := t.accounts[account]
+func (t *Table) receipts(id string) *Group {
+	g := t.accounts[id]
 	if g == nil {
-		g = &Group{account: account}
-		t.accounts[account] = g
+		g = &Group{table: t, account: id}
+		t.accounts[id] = g
 	}
 	return g
 }
@@ -195,7 +217,7 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 	t.bound[s] = c
 	var replaced []dispatch.Target
 	if !addresses.IsZero() && !slices.ContainsFunc(groups, func(g *Group) bool { return g.pattern.same(addresses) }) {
-		g := &Group{account: account, pattern: addresses}
+		g := &Group{table: t, account: account, pattern: addresses}
 		t.insert(g)
 		groups = append(groups, g)
 		replaced = append(replaced, t.cfg.Default)
@@ -303,39 +325,78 @@ func (g *Group) remove(s Session) bool {
 // Window returns how many deliveries may be under way: those of all sessions.
 func (g *Group) Window() int { return int(g.window.Load()) }
 
-// Attempt gives a message to a session: a receipt to the one that its message
-// came on if it can take more, anything else to each in turn.
+// AtMostOnce reports whether the account wants its messages at most once.
+func (g *Group) AtMostOnce() bool {
+	return !g.pattern.IsZero() && g.table.cfg.Delivery(g.account).AtMostOnce
+}
+
+// Starve tells that something waits while nobody is bound.
+func (g *Group) Starve() { g.table.cfg.Starved(g.account) }
+
+// Poke says of all that an account receives that it may have changed, so that
+// Starved is called again if something waits.
+func (t *Table) Poke(id string) {
+	t.mu.RLock()
+	groups := slices.Clone(t.claims[id])
+	if g := t.accounts[id]; g != nil {
+		groups = append(groups, g)
+	}
+	t.mu.RUnlock()
+	for _, g := range groups {
+		t.cfg.Changed(g, false)
+	}
+}
+
+// Attempt gives a message to a session, as the account has it.
 func (g *Group) Attempt(a *dispatch.Attempt) {
-	if s := g.pick(a.Message.Origin); s != nil {
+	if s := g.pick(a.Message); s != nil {
 		s.Attempt(a)
 		return
 	}
 	a.Done(dispatch.Result{Outcome: dispatch.Lost})
 }
 
-func (g *Group) pick(origin uint64) Session {
+func (g *Group) pick(m *message.Message) Session {
+	spread := g.table.cfg.Delivery(g.account).Spread
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.pattern.IsZero() && origin != 0 {
-		for _, s := range g.sessions {
-			if s.ID() == origin && s.Load() < s.Window() {
-				return s
-			}
-		}
-	}
-	for range g.sessions {
-		g.turn++
-		if s := g.sessions[g.turn%len(g.sessions)]; s.Load() < s.Window() {
-			return s
-		}
-	}
 	if len(g.sessions) == 0 {
 		return nil
 	}
-	return g.sessions[g.turn%len(g.sessions)] // beyond its window: the session holds it
+	first := 0
+	switch {
+	case spread == AnyBind:
+		best := g.sessions[0]
+		for _, s := range g.sessions[1:] {
+			if s.Window()-s.Load() > best.Window()-best.Load() {
+				best = s
+			}
+		}
+		return best
+	case spread == SameBind && !g.pattern.IsZero():
+		first = int(maphash.String(g.table.seed, m.Dest.Addr) % uint64(len(g.sessions)))
+	case spread == SameBind && m.Origin != 0:
+		for _, s := range g.sessions {
+			if s.ID() == m.Origin && s.Load() < s.Window() {
+				return s
+			}
+		}
+		fallthrough
+	default:
+		g.turn++
+		first = g.turn
+	}
+	for i := range g.sessions {
+		if s := g.sessions[(first+i)%len(g.sessions)]; s.Load() < s.Window() {
+			g.turn += i
+			return s
+		}
+	}
+	return g.sessions[first%len(g.sessions)] // beyond its window: the session holds it
 }
 
 var (
-	_ dispatch.Target = (*Group)(nil)
-	_ dispatch.Router = (*Table)(nil)
+	_ dispatch.CallableTarget = (*Group)(nil)
+	_ dispatch.OnceTarget     = (*Group)(nil)
+	_ dispatch.Router         = (*Table)(nil)
 )

@@ -1,6 +1,9 @@
 package route_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,7 +106,7 @@ func deliver(table *route.Table, net dispatch.Target, k dispatch.Key, origin uin
 	if target.Window() == 0 {
 		return -1
 	}
-	target.Attempt(&dispatch.Attempt{Message: &message.Message{Origin: origin}})
+	target.Attempt(&dispatch.Attempt{Message: &message.Message{Origin: origin, Dest: pdu.Address{TON: k.TON, Addr: k.Addr}}})
 	for i, s := range sessions {
 		if s.got > before[i] {
 			return i + 1
@@ -177,13 +180,84 @@ func TestReceiptsAndTurns(t *testing.T) {
 	if got := deliver(table, net, k, 2, a, b, c); got == 2 {
 		t.Error("a receipt goes to a session that is full")
 	}
-	b.load = 0
-	turns := map[int]int{}
-	for range 30 {
-		turns[deliver(table, net, to("8080"), 2, a, b, c)]++
+}
+
+func TestSpread(t *testing.T) {
+	for _, tt := range []struct {
+		spread route.Spread
+		turns  []map[int]int // of 30 messages for one address; any of these
+	}{
+		{route.SameBind, []map[int]int{{1: 30}, {2: 30}, {3: 30}}},
+		{route.RoundRobin, []map[int]int{{1: 10, 2: 10, 3: 10}}},
+		{route.AnyBind, []map[int]int{{3: 30}}}, // it has the least to do
+	} {
+		t.Run(tt.spread.String(), func(t *testing.T) {
+			table := route.New(route.Config{Default: new(network), Delivery: func(string) route.Delivery { return route.Delivery{Spread: tt.spread} }})
+			defer table.Close()
+			a, b, c := &session{id: 1, window: 4, load: 3}, &session{id: 2, window: 4, load: 2}, &session{id: 3, window: 4, load: 1}
+			sessions := []*session{a, b, c}
+			for _, s := range sessions {
+				table.Add(s, "acme", pattern(t, "80*"))
+			}
+			turns := map[int]int{}
+			for range 30 {
+				turns[deliver(table, nil, to("8080"), 0, sessions...)]++
+			}
+			if !slices.ContainsFunc(tt.turns, func(want map[int]int) bool { return maps.Equal(turns, want) }) {
+				t.Errorf("turns %v; want one of %v", turns, tt.turns)
+			}
+			others := map[int]bool{}
+			for i := range 100 {
+				others[deliver(table, nil, to(fmt.Sprint(8000+i)), 0, sessions...)] = true
+			}
+			if tt.spread == route.SameBind && len(others) != 3 {
+				t.Errorf("100 addresses go to %v; want all three sessions", others)
+			}
+			if origin := deliver(table, nil, dispatch.Key{Account: "acme", Addr: "49"}, 1, sessions...); (origin == 1) != (tt.spread == route.SameBind) && tt.spread != route.RoundRobin {
+				t.Errorf("a receipt goes to session %d; its message came on 1", origin)
+			}
+			// Whoever is full is passed over.
+			a.load, c.load = 4, 4
+			if got := deliver(table, nil, to("8080"), 1, sessions...); got != 2 {
+				t.Errorf("session %d gets it while only 2 has room", got)
+			}
+		})
 	}
-	if turns[1] != 10 || turns[2] != 10 || turns[3] != 10 {
-		t.Errorf("turns %v", turns)
+}
+
+func TestDeliveryOfAccount(t *testing.T) {
+	var starved []string
+	table := route.New(route.Config{Default: new(network), Delivery: func(id string) route.Delivery { return route.Delivery{AtMostOnce: id == "acme"} }, Starved: func(id string) { starved = append(starved, id) }, Owned: map[string][]route.Pattern{"acme": {pattern(t, "80*")}, "shop": {pattern(t, "90*")}}})
+	defer table.Close()
+	for _, tt := range []struct {
+		key  dispatch.Key
+		once bool
+	}{{to("8080"), true}, {to("9090"), false}, {dispatch.Key{Account: "acme", Addr: "49"}, false}} {
+		target := table.Route(tt.key)
+		if once, ok := target.(dispatch.OnceTarget); !ok || once.AtMostOnce() != tt.once {
+			t.Errorf("%+v: at most once %v; want %v", tt.key, !tt.once, tt.once)
+		}
+		target.(dispatch.CallableTarget).Starve()
+	}
+	if want := []string{"acme", "shop", "acme"}; !slices.Equal(starved, want) {
+		t.Errorf("starved %v; want %v", starved, want)
+	}
+}
+
+// Poke has everything of an account looked at again.
+func TestPoke(t *testing.T) {
+	var changed []dispatch.Target
+	table := route.New(route.Config{Default: new(network), Owned: map[string][]route.Pattern{"acme": {pattern(t, "8080"), pattern(t, "90*")}, "shop": {pattern(t, "7000")}},
+		Changed: func(target dispatch.Target, gone bool) {
+			if !gone {
+				changed = append(changed, target)
+			}
+		}})
+	defer table.Close()
+	receipts := table.Route(dispatch.Key{Account: "acme", Addr: "49"})
+	table.Poke("acme")
+	if len(changed) != 3 || !slices.Contains(changed, receipts) || !slices.Contains(changed, table.Route(to("8080"))) || slices.Contains(changed, table.Route(to("7000"))) {
+		t.Errorf("%d targets were changed; want the three of acme", len(changed))
 	}
 }
 
@@ -262,5 +336,19 @@ func TestOwn(t *testing.T) {
 	table.Remove(ranged)
 	if window("1234") != 0 || window("7000") != 0 || table.Route(dispatch.Key{Addr: "7012"}) != dispatch.Target(network) {
 		t.Error("a session that has ended is still there")
+	}
+}
+
+func TestParseSpread(t *testing.T) {
+	for _, s := range []route.Spread{route.SameBind, route.AnyBind, route.RoundRobin} {
+		if got, err := route.ParseSpread(s.String()); err != nil || got != s {
+			t.Errorf("ParseSpread(%q) = %v, %v", s, got, err)
+		}
+	}
+	if got, err := route.ParseSpread(""); err != nil || got != route.SameBind {
+		t.Errorf("the empty one is %v, %v", got, err)
+	}
+	if _, err := route.ParseSpread("random"); err == nil {
+		t.Error("random is a spread")
 	}
 }

@@ -1,0 +1,300 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/message"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
+)
+
+// maxAreas is how many areas a broadcast may be for.
+const maxAreas = 255
+
+// broadcastSM takes a broadcast, which goes out to all who receive for one of its
+// areas: at its time, as often as broadcast_rep_num says, with the pause of
+// broadcast_frequency_interval, until its validity ends. It is EXPIRED then.
+// SMPP v5.0, section 4.4.1.
+func (f *Front) broadcastSM(ctx context.Context, c caller, p *pdu.BroadcastSM) (*pdu.BroadcastSMResp, error) {
+	if c.version < pdu.V50 {
+		return nil, pdu.StatusInvalidCommandID
+	}
+	now := time.Now()
+	m := &message.Message{
+		Kind: message.Broadcast, ServiceType: p.ServiceType, Source: p.Source, Priority: p.PriorityFlag, DataCoding: p.DataCoding, TLVs: p.TLVs,
+		State: pdu.StateEnroute, Submitted: now,
+	}
+	if err := c.account.Admit(m); err != nil {
+		f.log.Debug("a broadcast is refused", "account", c.account.ID, "error", err)
+		return nil, err
+	}
+	switch {
+	case !f.knowsService(p.ServiceType):
+		return nil, pdu.StatusInvalidServiceType
+	case p.PriorityFlag > 4:
+		return nil, pdu.StatusInvalidPriorityFlag
+	case p.ReplaceIfPresent > 1:
+		return nil, pdu.StatusInvalidReplaceFlag
+	case p.ReplaceIfPresent == 0 && p.MessageID != "":
+		return nil, pdu.StatusInvalidMessageID // it is for replacement only
+	}
+	if err := checkSource(m.Source); err != nil {
+		return nil, err
+	}
+	if err := f.canned(m, p.DefaultMessageID); err != nil {
+		return nil, err
+	}
+	refused, err := f.checkBroadcast(m, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.broadcastTimes(m, p, now); err != nil {
+		return nil, err
+	}
+	resp := &pdu.BroadcastSMResp{TLVs: refused}
+	if len(m.Areas) == 0 {
+		return resp, pdu.StatusBroadcastFailed
+	}
+	f.identify(c, m)
+	if p.ReplaceIfPresent == 1 {
+		resp.MessageID, err = f.replaceBroadcast(ctx, c, p, m)
+	} else {
+		m.ID = f.cfg.Dispatcher.NextID(now, 1)
+		m.Group = m.ID
+		resp.MessageID = m.MessageID()
+		err = statusOf(f.cfg.Dispatcher.Submit(ctx, m), pdu.StatusBroadcastFailed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ref, ok := pdu.TLVUserMessageReference.Get(p.TLVs); ok {
+		f.references.set(reference{m.Account, m.Source, ref}, m.ID)
+	}
+	return resp, nil
+}
+
+// checkBroadcast looks at the TLVs of a broadcast and fills in its areas. It
+// returns those that are refused, as the response tells of them.
+func (f *Front) checkBroadcast(m *message.Message, p *pdu.BroadcastSM) (refused tlv.List, err error) {
+	has := func(tag tlv.Tag) bool { return p.TLVs.Has(tag) }
+	immediate := p.PriorityFlag == 1 // broadcast_rep_num is ignored
+	if immediate {
+		m.TLVs = m.TLVs.Clone()
+		pdu.TLVBroadcastRepNum.Delete(&m.TLVs)
+		if p.ValidityPeriod == "" {
+			pdu.TLVBroadcastRepNum.Set(&m.TLVs, 1)
+		}
+	}
+	content, contentOK := pdu.TLVBroadcastContentType.Get(p.TLVs)
+	frequency, frequencyOK := pdu.TLVBroadcastFrequency.Get(p.TLVs)
+	_, repOK := pdu.TLVBroadcastRepNum.Get(p.TLVs)
+	class, classOK := pdu.TLVBroadcastMessageClass.Get(p.TLVs)
+	channel, channelOK := pdu.TLVBroadcastChannelIndicator.Get(p.TLVs)
+	_, groupOK := pdu.TLVBroadcastServiceGroup.Get(p.TLVs)
+	_, unitOK := units[frequency.Unit]
+	switch {
+	case !has(pdu.TLVBroadcastAreaIdentifier.Tag()), !has(pdu.TLVBroadcastContentType.Tag()), !has(pdu.TLVBroadcastFrequency.Tag()),
+		!immediate && !has(pdu.TLVBroadcastRepNum.Tag()),
+		len(m.Text) == 0 && !has(pdu.TLVMessagePayload.Tag()):
+		return nil, pdu.StatusMissingTLV
+	case !contentOK, content.Network > pdu.BroadcastCDMA:
+		return nil, pdu.StatusInvalidBroadcastContentType
+	case !frequencyOK, !unitOK, frequency.Unit != pdu.EveryChance && frequency.Count == 0:
+		return nil, pdu.StatusInvalidBroadcastFrequencyInterval
+	case !immediate && !repOK:
+		return nil, pdu.StatusInvalidBroadcastRepeat
+	case has(pdu.TLVBroadcastMessageClass.Tag()) && (!classOK || class > 3):
+		return nil, pdu.StatusInvalidBroadcastMessageClass
+	case has(pdu.TLVBroadcastChannelIndicator.Tag()) && (!channelOK || channel > 1):
+		return nil, pdu.StatusInvalidBroadcastChannel
+	case has(pdu.TLVBroadcastServiceGroup.Tag()) && !groupOK:
+		return nil, pdu.StatusInvalidBroadcastServiceGroup
+	}
+	n := 0
+	for id := range p.TLVs.All(pdu.TLVBroadcastAreaIdentifier.Tag()) {
+		if n++; n > maxAreas {
+			return nil, pdu.StatusInvalidNumberOfBroadcastAreas
+		}
+		if status := f.checkArea(id); status != pdu.StatusOK {
+			refused.Add(pdu.TLVBroadcastAreaIdentifier.Tag(), id)
+			pdu.TLVBroadcastErrorStatus.Add(&refused, status)
+			continue
+		}
+		m.Areas = append(m.Areas, message.Area{ID: string(id)})
+	}
+	m.TLVs = m.TLVs.Clone()
+	pdu.TLVBroadcastAreaIdentifier.Delete(&m.TLVs) // m.Areas has them
+	return refused, nil
+}
+
+// checkArea returns the status of an area that cannot be broadcast to.
+func (f *Front) checkArea(id []byte) pdu.Status {
+	switch {
+	case len(id) == 0 || len(id) > 101 || id[0] > byte(pdu.AreaPolygon):
+		return pdu.StatusInvalidBroadcastAreaFormat
+	case len(id) == 1:
+		return pdu.StatusInvalidBroadcastAliasName
+	case len(f.cfg.Areas) == 0 || slices.Contains(f.cfg.Areas, areaName(string(id))):
+		return pdu.StatusOK
+	case id[0] == byte(pdu.AreaAlias):
+		return pdu.StatusInvalidBroadcastAliasName
+	}
+	return pdu.StatusInvalidBroadcastAreaFormat
+}
+
+// broadcastTimes fills in when a broadcast goes out first and how long it may.
+func (f *Front) broadcastTimes(m *message.Message, p *pdu.BroadcastSM, now time.Time) error {
+	if err := f.times(m, p.ScheduleDeliveryTime, p.ValidityPeriod, now); err != nil {
+		return err
+	}
+	if rep, ok := pdu.TLVBroadcastRepNum.Get(m.TLVs); ok && rep > 0 && p.ValidityPeriod == "" {
+		begin := now
+		if !m.Due.IsZero() {
+			begin = m.Due
+		}
+		every := intervalOf(m.TLVs)
+		m.Expires = begin.Add(f.cfg.MaxValidity)
+		if time.Duration(rep) < f.cfg.MaxValidity/every {
+			m.Expires = begin.Add(time.Duration(rep) * every)
+		}
+	}
+	return nil
+}
+
+// replaceBroadcast puts a broadcast in the place of one that waits; its
+// repetitions begin anew.
+func (f *Front) replaceBroadcast(ctx context.Context, c caller, p *pdu.BroadcastSM, m *message.Message) (string, error) {
+	old, err := f.findBroadcast(ctx, c, p.MessageID, p.Source, p.TLVs)
+	if err != nil {
+		return "", err
+	}
+	err = f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
+		id, group, state := n.ID, n.Group, n.State
+		*n = *m
+		n.ID, n.Group, n.State = id, group, state
+		return nil
+	})
+	m.ID = old.ID
+	return old.MessageID(), statusOf(err, pdu.StatusBroadcastFailed)
+}
+
+// findBroadcast returns the broadcast that a message_id means or, without one,
+// the last with a user_message_reference.
+func (f *Front) findBroadcast(ctx context.Context, c caller, text string, source pdu.Address, tlvs tlv.List) (*message.Message, error) {
+	source = c.account.SourceOf(source)
+	id, ok := message.ParseID(text)
+	if text == "" {
+		ref, given := pdu.TLVUserMessageReference.Get(tlvs)
+		if !given {
+			return nil, pdu.StatusInvalidMessageID
+		}
+		if id, ok = f.references.get(reference{c.account.ID, source, ref}); !ok {
+			id, ok = f.liveReference(ctx, c, source, ref)
+		}
+	}
+	if !ok {
+		return nil, pdu.StatusInvalidMessageID
+	}
+	m, err := f.cfg.Store.Get(ctx, id)
+	switch {
+	case err != nil:
+		return nil, statusOf(err, pdu.StatusInvalidMessageID)
+	case m.Account != c.account.ID || m.Kind != message.Broadcast:
+		return nil, pdu.StatusInvalidMessageID
+	case !message.SameAddress(source, m.Source):
+		return nil, pdu.StatusInvalidSource
+	}
+	return m, nil
+}
+
+// liveReference looks for a reference that was given before a restart.
+func (f *Front) liveReference(ctx context.Context, c caller, source pdu.Address, ref uint16) (found message.ID, ok bool) {
+	for _, m := range f.liveBroadcasts(ctx, c, source) {
+		if got, has := pdu.TLVUserMessageReference.Get(m.TLVs); has && got == ref && m.ID > found {
+			found, ok = m.ID, true
+		}
+	}
+	return found, ok
+}
+
+// liveBroadcasts returns the broadcasts of an account from a source that are not
+// over.
+func (f *Front) liveBroadcasts(ctx context.Context, c caller, source pdu.Address) (found []*message.Message) {
+	for _, id := range f.cfg.Dispatcher.Broadcasts() {
+		m, err := f.cfg.Store.Get(ctx, id)
+		if err == nil && m.Account == c.account.ID && !m.State.Final() && message.SameAddress(source, m.Source) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// queryBroadcastSM tells how far a broadcast has come in each of its areas. SMPP
+// v5.0, section 4.6.1.
+func (f *Front) queryBroadcastSM(ctx context.Context, c caller, p *pdu.QueryBroadcastSM) (*pdu.QueryBroadcastSMResp, error) {
+	if c.version < pdu.V50 {
+		return nil, pdu.StatusInvalidCommandID
+	}
+	m, err := f.findBroadcast(ctx, c, p.MessageID, p.Source, p.TLVs)
+	if err != nil {
+		return nil, err
+	}
+	resp := &pdu.QueryBroadcastSMResp{MessageID: m.MessageID(), TLVs: tlv.List{pdu.TLVMessageState.Option(m.State)}}
+	for i := range m.Areas {
+		resp.TLVs.Add(pdu.TLVBroadcastAreaIdentifier.Tag(), []byte(m.Areas[i].ID))
+		pdu.TLVBroadcastAreaSuccess.Add(&resp.TLVs, m.Areas[i].Success())
+	}
+	if m.State.Final() {
+		if end, err := pdu.AbsoluteTime(m.Final); err == nil {
+			pdu.TLVBroadcastEndTime.Set(&resp.TLVs, end)
+		}
+	}
+	if ref, ok := pdu.TLVUserMessageReference.Get(p.TLVs); ok && p.MessageID == "" {
+		pdu.TLVUserMessageReference.Set(&resp.TLVs, ref)
+	}
+	return resp, nil
+}
+
+// cancelBroadcastSM ends a broadcast; without a message_id and a reference all of
+// the source, the service_type and the content type that it gives. SMPP v5.0,
+// section 4.6.2.
+func (f *Front) cancelBroadcastSM(ctx context.Context, c caller, p *pdu.CancelBroadcastSM) (*pdu.CancelBroadcastSMResp, error) {
+	if c.version < pdu.V50 {
+		return nil, pdu.StatusInvalidCommandID
+	}
+	var found []*message.Message
+	if p.MessageID != "" || p.TLVs.Has(pdu.TLVUserMessageReference.Tag()) {
+		m, err := f.findBroadcast(ctx, c, p.MessageID, p.Source, p.TLVs)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	} else {
+		content, narrowed := pdu.TLVBroadcastContentType.Get(p.TLVs)
+		for _, m := range f.liveBroadcasts(ctx, c, c.account.SourceOf(p.Source)) {
+			got, _ := pdu.TLVBroadcastContentType.Get(m.TLVs)
+			if (p.ServiceType == "" || p.ServiceType == m.ServiceType) && (!narrowed || got == content) {
+				found = append(found, m)
+			}
+		}
+	}
+	cancelled := 0
+	for _, m := range found {
+		switch err := f.cfg.Dispatcher.Cancel(ctx, m.ID); {
+		case err == nil:
+			cancelled++
+		case errors.Is(err, dispatch.ErrAway), errors.Is(err, dispatch.ErrFinal), errors.Is(err, store.ErrNotFound):
+		default:
+			return nil, statusOf(err, pdu.StatusBroadcastCancelFailed)
+		}
+	}
+	if cancelled == 0 {
+		return nil, pdu.StatusBroadcastCancelFailed
+	}
+	return nil, nil
+}
