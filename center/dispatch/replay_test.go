@@ -68,12 +68,12 @@ func TestReplay(t *testing.T) {
 
 func replay(t *testing.T, kept store.Store, seed uint64) {
 	defer func() { _ = kept.Close() }()
-	rnd, theirs := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+	rnd, theirs, shyly := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2)), rand.New(rand.NewPCG(seed, 3))
 	plain := &network{window: 1000}
 	plain.answer = func(a *dispatch.Attempt) (dispatch.Result, bool) {
 		m := a.Message
-		switch {
-		case m.Kind == message.Broadcast:
+		switch m.Kind {
+		case message.Broadcast:
 			next := *m
 			next.Attempts++
 			next.Next = time.Now().Add(time.Minute)
@@ -82,7 +82,7 @@ func replay(t *testing.T, kept store.Store, seed uint64) {
 				return dispatch.Result{Outcome: dispatch.Over, Message: &next}, true
 			}
 			return dispatch.Result{Outcome: dispatch.Again, Message: &next}, true
-		case m.Kind == message.Alert:
+		case message.Alert:
 			return dispatch.Result{Outcome: dispatch.Delivered}, true
 		}
 		r := dispatch.Result{Outcome: dispatch.Later, Error: message.Error{Type: pdu.ErrorGSM, Code: 27}}
@@ -93,8 +93,8 @@ func replay(t *testing.T, kept store.Store, seed uint64) {
 	}
 	shy := &onceNetwork{network: &network{window: 1000}, plain: plain}
 	shy.answer = func(*dispatch.Attempt) (dispatch.Result, bool) {
-		r := dispatch.Result{Outcome: dispatch.Outcome(1 + theirs.IntN(7)), Unsure: theirs.IntN(3) == 0}
-		if theirs.IntN(2) == 0 {
+		r := dispatch.Result{Outcome: dispatch.Outcome(1 + shyly.IntN(7)), Unsure: shyly.IntN(3) == 0}
+		if shyly.IntN(2) == 0 {
 			r.Outcome = dispatch.Later
 		}
 		return r, true
