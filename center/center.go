@@ -205,7 +205,7 @@ func New(cfg Config) (*Center, error) {
 	}})
 	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
 		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,
-		Receipt: front.Receipts(sms.Profile{Zone: cfg.Zone}, cfg.ReceiptValidity, cfg.Logger),
+		Receipt: front.Receipts(cfg.Handset.Receipts(sms.Profile{Zone: cfg.Zone}), cfg.ReceiptValidity, cfg.Logger),
 		Alert:   front.Alerts(cfg.ReceiptValidity),
 		Logger:  cfg.Logger,
 	})
@@ -216,7 +216,7 @@ func New(cfg Config) (*Center, error) {
 	c.front = front.New(front.Config{
 		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store, Cells: cells,
 		SystemID: cfg.SystemID, Window: cfg.Window, DeliverWindow: cfg.DeliverWindow, Validity: cfg.Validity, MaxValidity: cfg.MaxValidity,
-		Transaction: cfg.Transaction, Texts: texts, Lists: cfg.Lists, ServiceTypes: cfg.ServiceTypes, Areas: cfg.Areas,
+		Transaction: cfg.Transaction, Texts: texts, Lists: cfg.Lists, ServiceTypes: cfg.ServiceTypes, Areas: cfg.Areas, Admit: c.handset.Admit,
 		Inline: inMemory, WrongSystemID: cfg.WrongSystemID, WrongPassword: cfg.WrongPassword, Observe: cfg.Observe, Logger: cfg.Logger,
 	})
 	c.server = c.front.Server()
@@ -227,6 +227,7 @@ func New(cfg Config) (*Center, error) {
 	for _, a := range book.All() {
 		c.table.Poke(a.ID) // something may wait since before
 	}
+	c.stopped.Go(func() { c.handset.Originate(context.Background(), network{c}) })
 	return c, nil
 }
 

@@ -46,6 +46,8 @@ const (
 	Skipped           // it was left out on purpose
 	Again             // it went well, and is to go out once more: a broadcast
 	Over              // its time is over: a broadcast that has gone out for the last time
+	Deleted           // somebody on the way deleted it
+	Untracked         // nobody knows what became of it
 )
 
 // A Result is an Outcome and the error that goes with it.
@@ -903,7 +905,7 @@ func (a *Attempt) Done(r Result) {
 
 var events = map[Outcome]message.Event{
 	Delivered: message.Deliver, Accepted: message.Accept, Failed: message.Fail, FailedAll: message.Fail, Rejected: message.Reject,
-	Skipped: message.Skip, Over: message.Expire, Again: message.Expire,
+	Skipped: message.Skip, Over: message.Expire, Again: message.Expire, Deleted: message.Cancel, Untracked: message.LoseTrackOf,
 }
 
 // end queues the end of an entry that was away.

@@ -14,6 +14,7 @@ import (
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/dispatch"
+	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
@@ -53,6 +54,10 @@ type Config struct {
 	ServiceTypes []string
 	// Areas are the names of the areas that may be broadcast to. Empty: all.
 	Areas []string
+
+	// Admit may refuse a message that is submitted, with a pdu.Status, and change
+	// it. Nil: everything is admitted.
+	Admit func(*message.Message) error
 
 	// Inline has requests handled where they are read, which keeps them in order
 	// and is fastest. It is for a store that does not block.

@@ -10,17 +10,23 @@ import (
 	"github.com/godwit-sms/smpp/sms"
 )
 
-// Receipts returns the function that makes the receipts of a dispatcher: text
-// and TLVs, as SMPP v3.4, appendix B, and v5.0 have them. They wait as long as
-// validity for somebody to take them.
-func Receipts(profile sms.Profile, validity time.Duration, log *slog.Logger) func(*message.Message, message.Kind, time.Time) *message.Message {
+// A ReceiptWriter writes receipts; sms.Profile is one.
+type ReceiptWriter interface {
+	WriteReceipt(m *pdu.SubmitSM, r sms.Receipt) (*pdu.DeliverSM, error)
+}
+
+// Receipts returns the function that makes the receipts of a dispatcher, as
+// writer writes them: text and TLVs, as SMPP v3.4, appendix B, and v5.0 have
+// them, if it is an sms.Profile. They wait as long as validity for somebody to
+// take them.
+func Receipts(writer ReceiptWriter, validity time.Duration, log *slog.Logger) func(*message.Message, message.Kind, time.Time) *message.Message {
 	return func(m *message.Message, kind message.Kind, at time.Time) *message.Message {
 		r := sms.Receipt{ID: m.MessageID(), SubmitDate: m.Submitted, DoneDate: at, State: m.State, HasState: true, Intermediate: kind == message.Notification}
 		if m.Error.Type != 0 {
 			r.Err = fmt.Sprintf("%03d", m.Error.Code)
 			r.NetworkError = &pdu.NetworkError{Type: m.Error.Type, Code: m.Error.Code}
 		}
-		d, err := profile.WriteReceipt(m.Submission(), r)
+		d, err := writer.WriteReceipt(m.Submission(), r)
 		if err != nil {
 			log.Error("a receipt cannot be written", "id", m.ID, "error", err)
 			return nil

@@ -37,6 +37,11 @@ func (f *Front) check(c caller, s *submission, now time.Time) error {
 		f.log.Debug("a message is refused", "account", c.account.ID, "error", err)
 		return err
 	}
+	if f.cfg.Admit != nil {
+		if err := f.cfg.Admit(m); err != nil {
+			return err
+		}
+	}
 	priority := uint8(4)
 	switch {
 	case c.version < pdu.V34:

@@ -1,13 +1,15 @@
 // Package handset simulates the mobiles of a network: one for every number, each
 // of which behaves as a Profile says.
+//
+// Beside that a profile has what else a sender has to cope with: bursts in which
+// submissions are refused, receipts of other forms than the specification has,
+// and messages from mobiles.
 package handset
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,134 +18,21 @@ import (
 	"github.com/godwit-sms/smpp/pdu"
 )
 
-// Errors of a GSM network, as network_error_code has them.
-const (
-	UnknownSubscriber = 1
-	CallBarred        = 13
-	AbsentSubscriber  = 27
-	Busy              = 31 // of MT SMS
-	MemoryExceeded    = 32
-)
-
-// A Profile says how mobiles behave. The zero value delivers everything after
-// 100 ms.
-type Profile struct {
-	Name string // empty: deliver
-	// Delay is how long an attempt takes. Zero: that of the profile, 100 ms for
-	// most and 5 s for slow; negative: none.
-	Delay time.Duration
-	// Seed makes what the profile random does repeatable. Zero: 1.
-	Seed uint64
-}
-
-type behaviour struct {
-	about string
-	delay time.Duration
-	// result is what the number-th attempt comes to.
-	result func(rnd *rand.Rand, number int) (dispatch.Result, time.Duration)
-}
-
-func gsm(o dispatch.Outcome, code uint16) dispatch.Result {
-	return dispatch.Result{Outcome: o, Error: message.Error{Type: pdu.ErrorGSM, Code: code}}
-}
-
-func always(r dispatch.Result) func(*rand.Rand, int) (dispatch.Result, time.Duration) {
-	return func(*rand.Rand, int) (dispatch.Result, time.Duration) { return r, 0 }
-}
-
-const usual = 100 * time.Millisecond
-
-// behaviours are the profiles by name.
-var behaviours = map[string]behaviour{
-	"deliver": {"delivers everything", usual, always(dispatch.Result{Outcome: dispatch.Delivered})},
-	"slow":    {"delivers everything after 5 s", 5 * time.Second, always(dispatch.Result{Outcome: dispatch.Delivered})},
-	"accept":  {"takes everything over: ACCEPTED", usual, always(dispatch.Result{Outcome: dispatch.Accepted})},
-	"fail":    {"knows no number: UNDELIVERABLE", usual, always(gsm(dispatch.Failed, UnknownSubscriber))},
-	"reject":  {"wants nothing: REJECTED", usual, always(gsm(dispatch.Rejected, CallBarred))},
-	"expire":  {"is never within reach: EXPIRED once the validity has ended", usual, always(gsm(dispatch.Later, AbsentSubscriber))},
-	"retry": {"is not within reach at first, and delivers at the second attempt", usual, func(_ *rand.Rand, number int) (dispatch.Result, time.Duration) {
-		if number == 1 {
-			return gsm(dispatch.Later, AbsentSubscriber), 0
-		}
-		return dispatch.Result{Outcome: dispatch.Delivered}, 0
-	}},
-	"random": {"delivers 85 %, after up to twice the delay; the rest fails, is rejected, or has to be tried again", usual, random},
-}
-
-func random(rnd *rand.Rand, _ int) (dispatch.Result, time.Duration) {
-	extra := time.Duration(rnd.Int64N(int64(usual)))
-	switch n := rnd.IntN(100); {
-	case n < 85:
-		return dispatch.Result{Outcome: dispatch.Delivered}, extra
-	case n < 89:
-		return gsm(dispatch.Later, AbsentSubscriber), extra
-	case n < 92:
-		return gsm(dispatch.Later, MemoryExceeded), extra
-	case n < 94:
-		return gsm(dispatch.Later, Busy), extra
-	case n < 98:
-		return gsm(dispatch.Failed, UnknownSubscriber), extra
-	}
-	return gsm(dispatch.Rejected, CallBarred), extra
-}
-
-// Names returns the names of the profiles, in order.
-func Names() []string {
-	names := make([]string, 0, len(behaviours))
-	for name := range behaviours {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// About says in a few words what a profile does.
-func About(name string) string { return behaviours[name].about }
-
-// ParseProfile reads the name of a profile, with settings after a colon:
-// deliver, slow:delay=1m, random:seed=42,delay=10ms.
-func ParseProfile(s string) (Profile, error) {
-	name, settings, more := strings.Cut(s, ":")
-	p := Profile{Name: name}
-	if _, ok := behaviours[name]; !ok {
-		return p, fmt.Errorf("profile %q: %s are known", name, strings.Join(Names(), ", "))
-	}
-	if !more {
-		return p, nil
-	}
-	for setting := range strings.SplitSeq(settings, ",") {
-		key, value, _ := strings.Cut(setting, "=")
-		var err error
-		switch key {
-		case "delay":
-			if p.Delay, err = time.ParseDuration(value); err != nil || p.Delay < 0 {
-				return p, fmt.Errorf("profile %s: delay %q: a duration such as 100ms is required", name, value)
-			}
-			if p.Delay == 0 {
-				p.Delay = -1
-			}
-		case "seed":
-			if p.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
-				return p, fmt.Errorf("profile %s: seed %q: a number is required", name, value)
-			}
-		default:
-			return p, fmt.Errorf("profile %s: %q: delay=DURATION and seed=NUMBER are known", name, setting)
-		}
-	}
-	return p, nil
-}
-
 // Window is how many messages may be on their way to mobiles.
 const Window = 50_000
 
 // A Handset is every mobile there is. It is a target of a dispatcher.
 type Handset struct {
-	behaviour behaviour
-	delay     time.Duration
-	wake      chan struct{}
-	stop      chan struct{}
-	stopped   chan struct{}
-	once      sync.Once
+	profile Profile
+	delays  Distribution
+	draws   []draw
+	first   bool // draws are of first attempts
+	seed    uint64
+	began   time.Time
+	wake    chan struct{}
+	stop    chan struct{}
+	stopped chan struct{}
+	once    sync.Once
 
 	mu     sync.Mutex
 	rnd    *rand.Rand
@@ -163,25 +52,33 @@ func (f *flight) before(g *flight) bool {
 	return f.at.Before(g.at) || f.at.Equal(g.at) && f.number < g.number
 }
 
-// New returns mobiles that behave as p says. Close ends them.
+// New returns mobiles that behave as p says. Close ends them. The error is that
+// of Profile.Check.
 func New(p Profile) (*Handset, error) {
-	if p.Name == "" {
-		p.Name = "deliver"
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("handset: %w", err)
 	}
-	b, ok := behaviours[p.Name]
-	if !ok {
-		return nil, fmt.Errorf("handset: profile %q: %s are known", p.Name, strings.Join(Names(), ", "))
-	}
-	if p.Delay == 0 {
-		p.Delay = b.delay
-	}
-	if p.Seed == 0 {
-		p.Seed = 1
+	b, err := baseOf(p.Name)
+	if err != nil {
+		return nil, fmt.Errorf("handset: %w", err)
 	}
 	h := &Handset{
-		behaviour: b, delay: max(p.Delay, 0), rnd: rand.New(rand.NewPCG(p.Seed, 0)),
+		profile: p, delays: b.delays, draws: draws(b.shares), first: b.first, seed: p.Seed, began: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	switch {
+	case p.Delays != Distribution{}:
+		h.delays = p.Delays
+	case p.Delay != 0:
+		h.delays = Constant(max(p.Delay, 0))
+	}
+	if p.Shares != nil {
+		h.draws, h.first = draws(p.Shares), false
+	}
+	if h.seed == 0 {
+		h.seed = 1
+	}
+	h.rnd = rand.New(rand.NewPCG(h.seed, 0))
 	go h.run()
 	return h, nil
 }
@@ -189,13 +86,62 @@ func New(p Profile) (*Handset, error) {
 // Window returns how many messages may be on their way.
 func (h *Handset) Window() int { return Window }
 
+// Admit looks at a message that is submitted: it refuses it, with a pdu.Status,
+// when the profile or a keyword says so, and otherwise gives it the format of its
+// message_id, if it has none.
+func (h *Handset) Admit(m *message.Message) error {
+	if m.IDFormat == message.Hex {
+		m.IDFormat = h.profile.format()
+	}
+	passed := time.Since(h.began)
+	switch {
+	case h.profile.Throttle.at(passed):
+		return pdu.StatusThrottled
+	case h.profile.QueueFull.at(passed):
+		return pdu.StatusQueueFull
+	case !h.profile.IgnoreKeywords && mayHaveKeywords(m):
+		if o := read(m); o.refuse != 0 {
+			return o.refuse
+		}
+	}
+	return nil
+}
+
+// results are what the states of shares are to a dispatcher.
+var results = map[pdu.MessageState]dispatch.Outcome{
+	pdu.StateEnroute: dispatch.Later, pdu.StateDelivered: dispatch.Delivered, pdu.StateExpired: dispatch.Over, pdu.StateDeleted: dispatch.Deleted,
+	pdu.StateUndeliverable: dispatch.Failed, pdu.StateAccepted: dispatch.Accepted, pdu.StateUnknown: dispatch.Untracked,
+	pdu.StateRejected: dispatch.Rejected, pdu.StateSkipped: dispatch.Skipped,
+}
+
 // Attempt sends a message to its mobile.
 func (h *Handset) Attempt(a *dispatch.Attempt) {
+	var o order
+	if !h.profile.IgnoreKeywords && mayHaveKeywords(a.Message) {
+		o = read(a.Message)
+	}
 	now := time.Now()
 	h.mu.Lock()
-	r, extra := h.behaviour.result(h.rnd, a.Number)
+	share := h.draw(a.Number)
+	delay := h.delays.draw(h.rnd) // also if a keyword wins, so that those of other messages stay
+	if o.forced {
+		share = Share{State: o.state, Error: usualError(o.state)}
+		if o.state == pdu.StateEnroute && a.Number > 1 && !o.absent {
+			share = Share{State: pdu.StateDelivered}
+		}
+	}
+	if o.err != 0 && share.State != pdu.StateDelivered {
+		share.Error = o.err
+	}
+	if o.delayed {
+		delay = o.delay
+	}
+	r := dispatch.Result{Outcome: results[share.State]}
+	if share.Error != 0 {
+		r.Error = message.Error{Type: pdu.ErrorGSM, Code: share.Error}
+	}
 	h.number++
-	first := h.push(flight{now.Add(h.delay + extra), h.number, a, r})
+	first := h.push(flight{now.Add(delay), h.number, a, r})
 	h.mu.Unlock()
 	if first {
 		select {
@@ -203,6 +149,19 @@ func (h *Handset) Attempt(a *dispatch.Attempt) {
 		default:
 		}
 	}
+}
+
+// draw returns what the number-th attempt of a message comes to.
+func (h *Handset) draw(number int) Share {
+	if len(h.draws) > 0 && (!h.first || number == 1) {
+		n := h.rnd.Uint32()
+		for i := range h.draws {
+			if d := &h.draws[i]; n < d.below || d.below == math.MaxUint32 {
+				return d.share
+			}
+		}
+	}
+	return Share{State: pdu.StateDelivered}
 }
 
 // Close ends the mobiles. Messages that are on their way get no result.

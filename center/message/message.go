@@ -21,6 +21,7 @@ const (
 	Notification             // the same, on the way: an intermediate notification
 	Broadcast                // submitted, for areas; it is repeated
 	Alert                    // a delivery pending flag: Account is told, as Dest, when Source is available again
+	Originated               // by a simulated mobile, for an account
 )
 
 // A Message is one message for one destination. Once it is handed to a store or

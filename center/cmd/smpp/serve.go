@@ -46,10 +46,6 @@ const defaultData = "smpp-data"
 
 func serveCommand(a *app) *cobra.Command {
 	f := &serveFlags{}
-	var profiles strings.Builder
-	for _, name := range handset.Names() {
-		fmt.Fprintf(&profiles, "  %-8s %s\n", name, handset.About(name))
-	}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a message center",
@@ -68,16 +64,17 @@ next start. --data "" keeps them in memory, where they are gone with it. An
 interrupt ends it once what can be delivered is, after --grace at the latest; a
 second one at once.
 
-The handset behaves as --simulate says, with settings after a colon such as
-delay=1s or seed=42 (random:seed=42,delay=10ms):
+The handset behaves as --simulate says: by the name of a profile, with settings
+after a colon (random:seed=42,delay=10ms).
 
-` + profiles.String() + `
+` + handset.Help() + `
 --config names a YAML file. Flags win over it, and the accounts of both count.
 All keys, none of which is required:
 
 ` + configExample,
 		Example: `  smpp serve
   smpp serve --account acme:secret --account shop:hidden --simulate random:seed=42
+  smpp serve --simulate 'deliver:undeliverable=10/1,delay=normal(1s p99=4s),throttle=2s/30s,receipt=resp-hex-receipt-dec'
   smpp serve --listen 0.0.0.0:3550 --account acme:secret --tls-cert cert.pem --tls-key key.pem
   smpp serve --config center.yaml --log-level debug
   smpp serve --pcap smpp.pcapng --pcap-session acme
