@@ -93,8 +93,8 @@ type Config struct {
 	Areas []string
 
 	// MaxWaiting is how many messages and receipts may wait; more are refused with
-	// ESME_RMSGQFUL. Each takes about 0.4 kB of memory, and its content too when it
-	// is kept in memory: a kilobyte as a rule. Zero: 2,000,000, or 400,000 without a
+	// ESME_RMSGQFUL. Each takes about half a kilobyte of memory, and as much again
+	// for its content when that is kept in memory too. Zero: 2,000,000, or 400,000 without a
 	// Store. MaxPerAccount is the same for a single account. Zero: half of it.
 	MaxWaiting, MaxPerAccount int
 	// Retention is how long a message is known after its end, for query_sm. Zero:

@@ -42,6 +42,9 @@ func (c *Center) SetAccounts(accounts ...account.Account) error {
 		return fmt.Errorf("center: %w", err)
 	}
 	c.table.Own(owned(c.book))
+	for _, a := range c.book.All() {
+		c.table.Poke(a.ID) // it may be to be asked to bind
+	}
 	for _, s := range c.server.Sessions() {
 		if id, _, ok := front.Binding(s); ok && c.book.Get(id) == nil {
 			c.log.Info("a session is ended: its account is gone", "account", id, "remote", s.RemoteAddr().String())

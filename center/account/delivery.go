@@ -42,7 +42,7 @@ type Delivery struct {
 	Data bool
 	// Areas are the names of the broadcast areas whose broadcasts it receives;
 	// "*" is every area. An ESME may also name areas by broadcast_area_identifier
-	// in its bind.
+	// in its bind. A change is for sessions that bind from now on, as is one of Data.
 	Areas []string
 	// Outbind asks the ESME to bind when something waits for it.
 	Outbind Outbind

@@ -121,8 +121,8 @@ type Config struct {
 	MaxAttempts int
 
 	// MaxWaiting is how many messages and receipts may wait. A receipt takes the
-	// place of its message. Each takes about 0.4 kB of memory beside what the store
-	// takes. Zero: DefaultMaxWaiting.
+	// place of its message. Each takes about half a kilobyte of memory, beside what
+	// the store takes. Zero: DefaultMaxWaiting.
 	MaxWaiting int
 	// MaxPerAccount is the same for a single account. Zero: half of MaxWaiting.
 	MaxPerAccount int

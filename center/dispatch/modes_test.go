@@ -257,6 +257,8 @@ func TestAgain(t *testing.T) {
 			t.Errorf("half way: %+v, %v", got, err)
 		}
 		time.Sleep(time.Hour)
+		n.mu.Lock()
+		defer n.mu.Unlock()
 		if want := []time.Duration{0, time.Minute, 2 * time.Minute}; len(at) != 3 || slices.IndexFunc(at, func(d time.Duration) bool {
 			return !slices.ContainsFunc(want, func(w time.Duration) bool { return d >= w && d < w+time.Second })
 		}) >= 0 {

@@ -42,6 +42,48 @@ func TestLifeCycle(t *testing.T) {
 	}
 }
 
+// The whole table: what is not listed here cannot happen.
+func TestEveryTransition(t *testing.T) {
+	type pair struct {
+		from message.State
+		on   message.Event
+	}
+	allowed := map[pair]message.State{}
+	for _, row := range []struct {
+		from message.State
+		to   map[message.Event]message.State
+	}{
+		{pdu.StateScheduled, map[message.Event]message.State{
+			message.Schedule: pdu.StateScheduled, message.Release: pdu.StateEnroute, message.Expire: pdu.StateExpired, message.Cancel: pdu.StateDeleted,
+			message.Fail: pdu.StateUndeliverable, message.Reject: pdu.StateRejected, message.Skip: pdu.StateSkipped,
+		}},
+		{pdu.StateEnroute, map[message.Event]message.State{
+			message.Schedule: pdu.StateScheduled, message.Release: pdu.StateEnroute, message.Attempt: pdu.StateEnroute, message.Deliver: pdu.StateDelivered,
+			message.Accept: pdu.StateAccepted, message.Expire: pdu.StateExpired, message.Cancel: pdu.StateDeleted, message.Fail: pdu.StateUndeliverable,
+			message.Reject: pdu.StateRejected, message.Skip: pdu.StateSkipped, message.LoseTrackOf: pdu.StateUnknown,
+		}},
+		{pdu.StateUnknown, map[message.Event]message.State{
+			message.Attempt: pdu.StateEnroute, message.Deliver: pdu.StateDelivered, message.Accept: pdu.StateAccepted, message.Expire: pdu.StateExpired,
+			message.Cancel: pdu.StateDeleted, message.Fail: pdu.StateUndeliverable, message.Reject: pdu.StateRejected,
+		}},
+	} {
+		for on, to := range row.to {
+			allowed[pair{row.from, on}] = to
+		}
+	}
+	for s := pdu.StateScheduled; s <= pdu.StateSkipped; s++ {
+		for e := message.Schedule; e <= message.LoseTrackOf; e++ {
+			want, ok := allowed[pair{s, e}]
+			if !ok {
+				want = s
+			}
+			if got, err := message.Next(s, e); got != want || (err == nil) != ok {
+				t.Errorf("%v, %v: %v, %v; want %v, ok %v", s, e, got, err, want, ok)
+			}
+		}
+	}
+}
+
 // A state that SMPP calls final has no way out, and every other one has.
 func TestFinalStates(t *testing.T) {
 	for s := pdu.StateScheduled; s <= pdu.StateSkipped; s++ {
