@@ -62,7 +62,7 @@ func looped(t *testing.T, cfg center.Config) *peer {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return &peer{t: t, center: c, connect: func() net.Conn {
+	return &peer{t: t, center: c, port: l.Addr().(*net.TCPAddr).Port, connect: func() net.Conn {
 		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -74,6 +74,7 @@ func looped(t *testing.T, cfg center.Config) *peer {
 type peer struct {
 	t       *testing.T
 	center  *center.Center
+	port    int // of one on loopback
 	connect func() net.Conn
 }
 
