@@ -19,6 +19,7 @@ import (
 
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/pdu"
 	"go.yaml.in/yaml/v4"
 )
@@ -237,6 +238,11 @@ func (f *File) keys() []key {
 		{name: "retention", value: duration(&c.Retention, time.Second), zero: "24h", about: "How long a message is known after its end, for query_sm."},
 		{name: "text_retention", value: duration(&c.TextRetention, 0), zero: "0s", about: "How long its text is."},
 		{name: "max_history", value: count(&c.MaxHistory, 1, 100_000_000), zero: "200000", about: "How many messages are known after their end, in memory."},
+		{name: "transaction", value: duration(&c.Transaction, time.Second), zero: "30s", about: "How long a delivery in transaction mode may take."},
+		{name: "default_texts", value: defaultTexts(&c.DefaultTexts), about: "The canned messages by their sm_default_msg_id."},
+		{name: "lists", value: lists(&c.Lists), about: "Distribution lists for submit_multi that every account may use."},
+		{name: "service_types", value: texts(&c.ServiceTypes, "words of 1 to 5 octets", serviceType), zero: "all", about: "Those that may be submitted, beside the empty one; others are refused with ESME_RINVSERTYP."},
+		{name: "areas", value: texts(&c.Areas, "names", nil), zero: "all", about: "Those that may be broadcast to; others are refused with ESME_RINVBCASTALIAS_NAME."},
 		{name: "zone", value: zone(&c.Zone), zero: "UTC", about: "Of the dates in receipts."},
 		{name: "enquire_link", value: orOff(duration(&c.EnquireLink, 0), &c.EnquireLink), zero: "30s", about: "Silence of an ESME after which it is asked for a sign of life. 0: never."},
 		{name: "inactivity", value: duration(&c.Inactivity, 0), zero: "0s", about: "Time without a transaction after which a session is closed. 0: never."},
@@ -273,7 +279,7 @@ func accountKeys(a *account.Account) []key {
 		{name: "dlt", value: dlt(&a.TLVs), about: "Whether its messages have to have the TLVs of India's registry: 0x1400 (principal entity) and 0x1401 (template), 19 digits each."},
 		{name: "data_coding", value: byteNumber(&a.DataCoding), zero: "0", about: "What data_coding 0 of its messages stands for, such as 3 for Latin-1: they are kept and delivered with it."},
 		{name: "message_id", value: parsed(&a.IDFormat, "hex, decimal or uuid", parseFormat), zero: "hex", about: "How its message_ids look: 16 hexadecimal digits, 19 decimal digits, or a UUID of version 7. All forms are read."},
-		{name: "spread", value: parsed(&a.Delivery.Spread, "same, any or round-robin", account.ParseSpread), zero: "same", about: "Which of its sessions gets what: a receipt the one that its message came on, and messages for one address one session; the one that has the least to do; or each in turn."},
+		{name: "spread", value: parsed(&a.Delivery.Spread, "same, any or round-robin", route.ParseSpread), zero: "same", about: "Which of its sessions gets what: a receipt the one that its message came on, and messages for one address one session; the one that has the least to do; or each in turn."},
 		{name: "at_most_once", value: flag(&a.Delivery.AtMostOnce), about: "Whether a message is given up as UNKNOWN, rather than sent again, when a crash or a broken connection leaves open what became of it."},
 		{name: "data_sm", value: flag(&a.Delivery.Data), about: "Whether it is sent data_sm rather than deliver_sm."},
 		{name: "areas", value: texts(&a.Delivery.Areas, `names of broadcast areas, "*" for all`, nil), about: "The broadcasts that it receives."},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/front"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/sms"
@@ -571,6 +572,45 @@ func lists(p *map[string][]pdu.Address) value {
 			all[name] = members
 		}
 		if err := account.CheckLists(all); err != nil {
+			r.fail(n, path, "", err.Error())
+		}
+		*p = all
+	}
+	return v
+}
+
+func serviceType(s string) error {
+	if len(s) < 1 || len(s) > 5 || strings.ContainsRune(s, 0) {
+		return errNotAllowed
+	}
+	return nil
+}
+
+// defaultTexts reads canned messages: a number and its text.
+func defaultTexts(p *map[uint8]string) value {
+	v := value{form: "numbers from 1 to 255, each with a text", get: func() any { return *p }}
+	v.read = func(r *reader, path string, n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			r.refuse(&v, n, path, nil)
+			return
+		}
+		all := make(map[uint8]string)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			name, text := n.Content[i], deref(n.Content[i+1])
+			at := path + "." + name.Value
+			id, err := strconv.ParseUint(name.Value, 10, 8)
+			switch _, twice := all[uint8(id)]; {
+			case err != nil || id == 0:
+				r.fail(name, at, "", "a number from 1 to 255 is required")
+			case twice:
+				r.fail(name, at, "", "it is there twice")
+			case text.Kind != yaml.ScalarNode:
+				r.fail(text, at, "", "a text is required")
+			default:
+				all[uint8(id)] = text.Value
+			}
+		}
+		if _, err := front.ParseTexts(all, sms.Profile{}); err != nil {
 			r.fail(n, path, "", err.Error())
 		}
 		*p = all
