@@ -13,7 +13,9 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -91,12 +93,12 @@ func Parse(name string, octets []byte) (*File, error) {
 	case errors.Is(err, io.EOF): // nothing but comments
 		return f, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s: %s", name, syntax(err))
+		return nil, syntax(name, err)
 	}
 	if err := loader.Load(&more); err == nil {
 		return nil, &Error{File: name, Line: more.Line, Rule: "a second document; one is allowed"}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %s", name, syntax(err))
+		return nil, syntax(name, err)
 	}
 	r := &reader{file: name}
 	root := &doc
@@ -113,10 +115,21 @@ func Parse(name string, octets []byte) (*File, error) {
 	return f, errors.Join(r.errs...)
 }
 
-// syntax returns what is wrong with the YAML, without the name of the package
-// that says so.
-func syntax(err error) string {
-	return strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
+// place is where the YAML package found something wrong.
+var place = regexp.MustCompile(`\bL([0-9]+)\.C[0-9]+:? *`)
+
+// syntax tells that a file is no YAML.
+func syntax(name string, err error) error {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	e := &Error{File: name, Line: 1, Rule: "this is no YAML"}
+	if m := place.FindStringSubmatchIndex(text); m != nil {
+		e.Line, _ = strconv.Atoi(text[m[2]:m[3]]) // digits
+		text = text[m[1]:]
+	}
+	if text != "" {
+		e.Rule += ": " + text
+	}
+	return e
 }
 
 // check looks at what hangs together.

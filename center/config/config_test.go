@@ -196,7 +196,7 @@ func TestErrors(t *testing.T) {
 		{"a canned text", "default_texts: {300: x}", "c.yaml:1: default_texts.300: a number from 1 to 255 is required"},
 		{"no mapping", "- a", "c.yaml:1: keys with values are required: listen, "},
 		{"a word", "hello", "c.yaml:1: keys with values are required: listen, "},
-		{"no YAML", "a: [", "c.yaml: "},
+		{"no YAML", "a: [", "c.yaml:2: this is no YAML: did not find"},
 		{"two documents", "window: 1\n---\nwindow: 2\n", "c.yaml:2: a second document"},
 		{"a key that is a list", "? [a]\n: b", "c.yaml:1: a key is a word"},
 		{"several", "window: x\nvalidity: y\n", "c.yaml:2: validity"},
