@@ -346,11 +346,11 @@ func statusOf(s *pdu.Status, allowed []pdu.Status) value {
 		names = append(names, a.String())
 	}
 	form := strings.Join(names, ", ")
-	return parsed(s, form, func(text string) (pdu.Status, error) {
+	return several(parsed(s, form, func(text string) (pdu.Status, error) {
 		st, err := pdu.ParseStatus(text)
 		if err != nil || !slices.Contains(allowed, st) {
 			return 0, errNotAllowed
 		}
 		return st, nil
-	})
+	}))
 }

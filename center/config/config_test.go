@@ -190,7 +190,7 @@ func TestErrors(t *testing.T) {
 		{"a pattern", "accounts: [{id: a, tlvs: [{tag: 1, pattern: \"((\"}]}]", "accounts[0].tlvs[0].pattern: \"((\": a regular expression is required"},
 		{"an address of an account", `accounts: [{id: a, addresses: ["(("]}]`, `address range "(("`},
 		{"a rate", "accounts: [{id: a, rate: -1}]", `c.yaml:1: accounts[0].rate: "-1": a number, 0 or more, is required`},
-		{"a format", "accounts: [{id: a, message_id: octal}]", `c.yaml:1: accounts[0].message_id: "octal": hex, decimal or uuid are allowed`},
+		{"a format", "accounts: [{id: a, message_id: octal}]", `c.yaml:1: accounts[0].message_id: "octal": hex, decimal or uuid is required`},
 		{"a list that is none", "lists: [a]", "c.yaml:1: lists: names, each with a list of addresses are allowed"},
 		{"a member that is none", "lists: {a: [\"\"]}", `list "a": member ""`},
 		{"a canned text", "default_texts: {300: x}", "c.yaml:1: default_texts.300: a number from 1 to 255 is required"},

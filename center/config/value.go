@@ -56,6 +56,7 @@ type key struct {
 type value struct {
 	form   string // what is required, in words
 	secret bool   // it is shown in no error
+	many   bool   // form tells of several
 	read   func(r *reader, path string, n *yaml.Node)
 	get    func() any
 	keys   func() []key // of the entries of a list
@@ -79,7 +80,7 @@ func (r *reader) fail(n *yaml.Node, path, value, rule string) {
 // refuse tells that a value is not what its key requires.
 func (r *reader) refuse(v *value, n *yaml.Node, path string, why error) {
 	rule := v.form + " is required"
-	if strings.Contains(v.form, ",") || strings.HasSuffix(strings.Fields(v.form)[0], "s") {
+	if v.many {
 		rule = v.form + " are allowed"
 	}
 	if why != nil && !errors.Is(why, errNotAllowed) {
@@ -217,7 +218,7 @@ func scalar[T any](p *T, form string, parse func(string) (T, error)) value {
 
 // list is a value that is several words, or one.
 func list[T any](p *[]T, form string, parse func(string) (T, error)) value {
-	v := value{form: form, get: func() any { return *p }}
+	v := value{form: form, many: true, get: func() any { return *p }}
 	v.read = func(r *reader, path string, n *yaml.Node) {
 		items := []*yaml.Node{n}
 		if n.Kind == yaml.SequenceNode {
@@ -330,12 +331,29 @@ func hostPort(s string) error {
 }
 
 func oneOf(s *string, words ...string) value {
-	return scalar(s, strings.Join(words, ", "), func(x string) (string, error) {
+	return several(scalar(s, strings.Join(words, ", "), func(x string) (string, error) {
 		if !slices.Contains(words, x) {
 			return "", errNotAllowed
 		}
 		return x, nil
-	})
+	}))
+}
+
+// several makes the form of a value one that tells of several.
+func several(v value) value {
+	read := v.read
+	v.many = true
+	v.read = func(r *reader, path string, n *yaml.Node) {
+		kept := len(r.errs)
+		read(r, path, n)
+		for _, err := range r.errs[kept:] {
+			var e *Error
+			if errors.As(err, &e) {
+				e.Rule = strings.Replace(e.Rule, v.form+" is required", v.form+" are allowed", 1)
+			}
+		}
+	}
+	return v
 }
 
 func flag(b *bool) value { return scalar(b, "true or false", parseFlag) }
@@ -547,7 +565,7 @@ func dlt(rules *[]account.TLVRule) value {
 
 // lists reads distribution lists: a name and its members.
 func lists(p *map[string][]pdu.Address) value {
-	v := value{form: "names, each with a list of addresses", get: func() any { return *p }}
+	v := value{form: "names, each with a list of addresses", many: true, get: func() any { return *p }}
 	v.read = func(r *reader, path string, n *yaml.Node) {
 		if n.Kind != yaml.MappingNode {
 			r.refuse(&v, n, path, nil)
@@ -588,7 +606,7 @@ func serviceType(s string) error {
 
 // defaultTexts reads canned messages: a number and its text.
 func defaultTexts(p *map[uint8]string) value {
-	v := value{form: "numbers from 1 to 255, each with a text", get: func() any { return *p }}
+	v := value{form: "numbers from 1 to 255, each with a text", many: true, get: func() any { return *p }}
 	v.read = func(r *reader, path string, n *yaml.Node) {
 		if n.Kind != yaml.MappingNode {
 			r.refuse(&v, n, path, nil)

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -17,32 +16,34 @@ import (
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/config"
 	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/metrics"
 	"github.com/godwit-sms/smpp/center/proxy"
-	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/center/store/pebble"
-	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/center/systemd"
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v4"
 )
 
 type serveFlags struct {
-	pcap              *pcapFlags
-	proxies           string
-	onlyProxies       bool
-	listen            []string
-	accounts          []string
-	tlsCert, tlsKey   string
-	simulate          string
-	data, config      string
-	logLevel          string
-	grace             time.Duration
-	listenSet, simSet bool
-	dataSet           bool
+	pcap            *pcapFlags
+	proxies         string
+	onlyProxies     bool
+	listen          []string
+	accounts        []string
+	tlsCert, tlsKey string
+	clientCA        string
+	simulate        string
+	data, config    string
+	logLevel        string
+	logFormat       string
+	http, admin     string
+	grace           time.Duration
+	check           bool
+	changed         func(flag string) bool
 }
-
-// defaultData is where messages are kept when not told otherwise.
-const defaultData = "smpp-data"
 
 func serveCommand(a *app) *cobra.Command {
 	f := &serveFlags{}
@@ -68,21 +69,27 @@ The handset behaves as --simulate says: by the name of a profile, with settings
 after a colon (random:seed=42,delay=10ms).
 
 ` + handset.Help() + `
---config names a YAML file. Flags win over it, and the accounts of both count.
-All keys, none of which is required:
+--config names a YAML file, all keys of which are in docs/center.md; --check says
+whether it is right. Flags win over it, and the accounts of both count. SIGHUP, or
+smpp reload, has the file and the certificates read again, while all sessions
+live. For example:
 
-` + configExample,
+` + configExample + `
+
+--http serves /healthz, /readyz (not ready once it is about to end, or cannot
+store any more) and /metrics, for Prometheus. A Unix socket in the directory of
+--data is for smpp ps, smpp reload and smpp backup.`,
 		Example: `  smpp serve
   smpp serve --account acme:secret --account shop:hidden --simulate random:seed=42
   smpp serve --simulate 'deliver:undeliverable=10/1,delay=normal(1s p99=4s),throttle=2s/30s,receipt=resp-hex-receipt-dec'
   smpp serve --listen 0.0.0.0:3550 --account acme:secret --tls-cert cert.pem --tls-key key.pem
   smpp serve --config center.yaml --log-level debug
+  smpp serve --config center.yaml --check
   smpp serve --pcap smpp.pcapng --pcap-session acme
   smpp serve --listen 10.1.0.5:2775 --account acme:secret --proxy-protocol 10.1.0.0/24 --proxy-protocol-only`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.listenSet, f.simSet = cmd.Flags().Changed("listen"), cmd.Flags().Changed("simulate")
-			f.dataSet = cmd.Flags().Changed("data")
+			f.changed = cmd.Flags().Changed
 			return a.serve(cmd, f)
 		},
 	}
@@ -94,14 +101,20 @@ All keys, none of which is required:
 	fs.StringArrayVar(&f.accounts, "account", nil, "who may bind, as `id:password`; may be repeated (default demo:demo)")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "PEM `file` with the certificate, for TLS")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "PEM `file` with its key")
+	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `file` with the authorities of client certificates, which are asked for then")
 	fs.StringVar(&f.simulate, "simulate", "deliver", "how the simulated handset behaves (`profile`)")
-	fs.StringVar(&f.data, "data", defaultData, "`directory` for messages; empty: memory")
+	fs.StringVar(&f.data, "data", config.DefaultData, "`directory` for messages; empty: memory")
 	fs.StringVar(&f.config, "config", "", "configuration `file`")
 	fs.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (`level`, default info)")
-	fs.DurationVar(&f.grace, "grace", 10*time.Second, "how long to deliver what can be when it ends (`duration`)")
-	oneOff(fs, "config") // SMPP_CONFIG names the file of the profiles
+	fs.StringVar(&f.logFormat, "log-format", "", "text or json (`format`, default text)")
+	fs.StringVar(&f.http, "http", config.DefaultHTTP, "`address` for health and metrics; empty: none")
+	fs.StringVar(&f.admin, "admin", "", "`path` of the socket for smpp ps and the like (default admin.sock in --data)")
+	fs.BoolVar(&f.check, "check", false, "check the configuration, and do nothing else")
+	fs.DurationVar(&f.grace, "grace", config.DefaultGrace, "how long to deliver what can be when it ends (`duration`)")
+	oneOff(fs, "config", "check") // SMPP_CONFIG names the file of the profiles
 	completeFlag(cmd, "simulate", handset.Names()...)
 	completeFlag(cmd, "log-level", "debug", "info", "warn", "error")
+	completeFlag(cmd, "log-format", "text", "json")
 	if err := cmd.RegisterFlagCompletionFunc("config", completeExtensions("yaml", "yml")); err != nil {
 		panic(err) // a mistake of the program: no such flag
 	}
@@ -110,216 +123,124 @@ All keys, none of which is required:
 
 const configExample = `  listen: [127.0.0.1:2775]
   tls: {cert: cert.pem, key: key.pem}
-  system_id: smpp           # what the message center calls itself
-  simulate: deliver
-  log_level: info
   data: smpp-data           # directory for messages; "" is memory
-  zone: Europe/Berlin       # of the dates in receipts; UTC
   accounts:
     - id: acme
-      password: secret
+      password: secret      # or password_hash, from smpp passwd
       bind: [transmitter, receiver, transceiver]  # allowed ways to bind; all
+      networks: [127.0.0.0/8, 10.0.0.0/8]         # binds come from; all
+      max_binds: 10
+      rate: 500             # messages a second
       addresses: ["8080", "4917*", "^49[0-9]+$"]  # it receives for, bound or not
-      window: 100           # its requests handled at once, on a session
-      deliver_window: 10    # messages sent to it before the first is answered
-  window: 1000              # of accounts that do not say
-  deliver_window: 10
+      sources: [ACME, "8080"]                     # it may send from; all
   validity: 24h             # of messages that do not say
-  max_validity: 720h
-  receipt_validity: 24h     # how long a receipt waits for an ESME to take it
-  retry: [1s, 5s, 15s, 1m, 5m, 15m, 1h]  # pauses between attempts
-  linger: 5m                # how long addresses stay with an ESME that is gone
-  max_waiting: 400000       # messages and receipts to come; then ESME_RMSGQFUL
-  max_per_account: 200000
-  retention: 24h            # how long a message is known after its end
-  text_retention: 0s        # and its text
-  max_history: 200000       # how many are known, in memory
-  enquire_link: 30s
-  inactivity: 0s            # 0: sessions may be idle for ever
-  response_timeout: 60s`
-
-// A centerConfig is the file of --config.
-type centerConfig struct {
-	Listen []string `yaml:"listen"`
-	TLS    struct {
-		Cert string `yaml:"cert"`
-		Key  string `yaml:"key"`
-	} `yaml:"tls"`
-	SystemID        string          `yaml:"system_id"`
-	Simulate        string          `yaml:"simulate"`
-	LogLevel        string          `yaml:"log_level"`
-	Data            *string         `yaml:"data"`
-	Zone            string          `yaml:"zone"`
-	Accounts        []accountConfig `yaml:"accounts"`
-	Window          int             `yaml:"window"`
-	DeliverWindow   int             `yaml:"deliver_window"`
-	Validity        time.Duration   `yaml:"validity"`
-	MaxValidity     time.Duration   `yaml:"max_validity"`
-	ReceiptValidity time.Duration   `yaml:"receipt_validity"`
-	Retry           []time.Duration `yaml:"retry"`
-	Linger          time.Duration   `yaml:"linger"`
-	MaxWaiting      int             `yaml:"max_waiting"`
-	MaxPerAccount   int             `yaml:"max_per_account"`
-	Retention       time.Duration   `yaml:"retention"`
-	TextRetention   time.Duration   `yaml:"text_retention"`
-	MaxHistory      int             `yaml:"max_history"`
-	EnquireLink     time.Duration   `yaml:"enquire_link"`
-	Inactivity      time.Duration   `yaml:"inactivity"`
-	ResponseTimeout time.Duration   `yaml:"response_timeout"`
-}
-
-type accountConfig struct {
-	ID            string   `yaml:"id"`
-	Password      string   `yaml:"password"`
-	Bind          []string `yaml:"bind"`
-	Addresses     []string `yaml:"addresses"`
-	Window        int      `yaml:"window"`
-	DeliverWindow int      `yaml:"deliver_window"`
-}
-
-func readCenterConfig(path string) (*centerConfig, error) {
-	c := new(centerConfig)
-	if path == "" {
-		return c, nil
-	}
-	octets, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	loader, err := yaml.NewLoader(bytes.NewReader(octets), yaml.WithKnownFields())
-	if err == nil {
-		err = loader.Load(c)
-	}
-	if err != nil && !errors.Is(err, io.EOF) { // a file of comments only is fine
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, c.check(path)
-}
-
-func (c *centerConfig) check(path string) error {
-	for _, n := range []struct {
-		key   string
-		value int64
-	}{
-		{"window", int64(c.Window)}, {"deliver_window", int64(c.DeliverWindow)}, {"validity", int64(c.Validity)}, {"max_validity", int64(c.MaxValidity)},
-		{"receipt_validity", int64(c.ReceiptValidity)}, {"max_waiting", int64(c.MaxWaiting)}, {"max_per_account", int64(c.MaxPerAccount)},
-		{"retention", int64(c.Retention)}, {"text_retention", int64(c.TextRetention)}, {"max_history", int64(c.MaxHistory)},
-	} {
-		if n.value < 0 {
-			return fmt.Errorf("%s: %s: it is negative; more than 0 is required", path, n.key)
-		}
-	}
-	for _, d := range c.Retry {
-		if d <= 0 {
-			return fmt.Errorf("%s: retry: %v: more than 0 is required", path, d)
-		}
-	}
-	return nil
-}
+  retry: [1s, 5s, 15s, 1m, 5m, 15m, 1h]  # pauses between attempts`
 
 // settings puts the flags and the file together.
-func (f *serveFlags) settings() (cfg center.Config, listen []string, profile, level string, err error) {
-	fail := func(err error) (center.Config, []string, string, string, error) {
-		return center.Config{}, nil, "", "", &usageError{err}
-	}
-	file, err := readCenterConfig(f.config)
-	if err != nil {
-		return fail(fmt.Errorf("--config: %w", err))
-	}
-	for _, x := range file.Accounts {
-		ac := account.Account{ID: x.ID, Password: x.Password, Addresses: x.Addresses, Window: x.Window, DeliverWindow: x.DeliverWindow}
-		if ac.Modes, err = account.ParseModes(x.Bind...); err != nil {
-			return fail(fmt.Errorf("%s: account %q: %w", f.config, x.ID, err))
+func (f *serveFlags) settings() (*config.File, error) {
+	fail := func(err error) (*config.File, error) { return nil, &usageError{err} }
+	file := config.Default()
+	if f.config != "" {
+		var err error
+		if file, err = config.Read(f.config); err != nil {
+			return fail(fmt.Errorf("--config: %w", err))
 		}
-		if err := ac.Check(); err != nil {
-			return fail(fmt.Errorf("%s: %w", f.config, err))
-		}
-		for _, address := range ac.Addresses {
-			if _, err := route.ParsePattern(pdu.Address{Addr: address}); err != nil {
-				return fail(fmt.Errorf("%s: account %q: %w", f.config, x.ID, err))
-			}
-		}
-		cfg.Accounts = append(cfg.Accounts, ac)
 	}
 	for _, s := range f.accounts {
 		ac, err := account.Parse(s)
 		if err != nil {
 			return fail(fmt.Errorf("--account: %w", err))
 		}
-		cfg.Accounts = append(cfg.Accounts, ac)
+		file.Center.Accounts = append(file.Center.Accounts, ac)
 	}
-	if len(cfg.Accounts) == 0 {
-		cfg.Accounts = []account.Account{account.Default()}
+	if len(file.Center.Accounts) == 0 {
+		file.Center.Accounts = []account.Account{account.Default()}
 	}
-	if _, err := account.NewBook(cfg.Accounts...); err != nil {
+	if _, err := account.NewBook(file.Center.Accounts...); err != nil {
 		return fail(err)
 	}
-	profile = f.simulate
-	if !f.simSet && file.Simulate != "" {
-		profile = file.Simulate
-	}
-	if cfg.Handset, err = handset.ParseProfile(profile); err != nil {
-		return fail(fmt.Errorf("--simulate: %w", err))
-	}
-	if cfg.TLS, err = loadTLS(first(f.tlsCert, file.TLS.Cert), first(f.tlsKey, file.TLS.Key)); err != nil {
-		return fail(err)
-	}
-	if file.Zone != "" {
-		if cfg.Zone, err = time.LoadLocation(file.Zone); err != nil {
-			return fail(fmt.Errorf("%s: zone %q: a name such as Europe/Berlin is required", f.config, file.Zone))
+	for _, x := range []struct {
+		flag string
+		from string
+		to   *string
+	}{
+		{"simulate", f.simulate, &file.Simulate}, {"data", f.data, &file.Data}, {"http", f.http, &file.HTTP}, {"admin", f.admin, &file.Admin}, {"log-level", f.logLevel, &file.LogLevel},
+		{"log-format", f.logFormat, &file.LogFormat}, {"tls-cert", f.tlsCert, &file.TLS.Cert}, {"tls-key", f.tlsKey, &file.TLS.Key}, {"tls-client-ca", f.clientCA, &file.TLS.ClientCA},
+		{"proxy-protocol", f.proxies, &file.Proxies},
+	} {
+		if f.changed(x.flag) {
+			*x.to = x.from
 		}
 	}
-	cfg.SystemID = file.SystemID
-	cfg.Window, cfg.DeliverWindow = file.Window, file.DeliverWindow
-	cfg.Validity, cfg.MaxValidity, cfg.ReceiptValidity = file.Validity, file.MaxValidity, file.ReceiptValidity
-	cfg.Retry, cfg.Linger, cfg.Retention, cfg.TextRetention = file.Retry, file.Linger, file.Retention, file.TextRetention
-	if !f.dataSet && file.Data != nil {
-		f.data = *file.Data
+	if f.changed("grace") {
+		file.Grace = f.grace
 	}
-	cfg.MaxWaiting, cfg.MaxPerAccount, cfg.MaxHistory = file.MaxWaiting, file.MaxPerAccount, file.MaxHistory
-	cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout = file.EnquireLink, file.Inactivity, file.ResponseTimeout
-
-	listen = f.listen
-	if !f.listenSet && len(file.Listen) > 0 {
-		listen = file.Listen
+	if f.changed("proxy-protocol-only") {
+		file.OnlyProxy = f.onlyProxies
 	}
-	if len(listen) == 0 {
+	if f.changed("listen") {
+		file.Listen = f.listen
+	}
+	if len(file.Listen) == 0 {
 		port := smpp.DefaultPort
-		if cfg.TLS != nil {
+		if file.TLS.Cert != "" {
 			port = smpp.DefaultTLSPort
 		}
-		listen = []string{net.JoinHostPort("127.0.0.1", port)}
+		file.Listen = []string{net.JoinHostPort("127.0.0.1", port)}
 	}
-	for _, l := range listen {
-		if err := mayListen(l, cfg.Accounts); err != nil {
+	var err error
+	if file.Center.Handset, err = handset.ParseProfile(file.Simulate); err != nil {
+		return fail(fmt.Errorf("--simulate: %w", err))
+	}
+	switch {
+	case file.Grace < 0:
+		return nil, usagef("--grace %v: 0 or more is required", file.Grace)
+	case !slices.Contains([]string{"debug", "info", "warn", "error"}, file.LogLevel):
+		return nil, usagef("--log-level %q: debug, info, warn or error is required", file.LogLevel)
+	case file.LogFormat != "text" && file.LogFormat != "json":
+		return nil, usagef("--log-format %q: text or json is required", file.LogFormat)
+	case file.OnlyProxy && file.Proxies == "":
+		return nil, usagef("--proxy-protocol-only: it needs --proxy-protocol")
+	case file.TLS.ClientCA != "" && file.TLS.Cert == "":
+		return nil, usagef("--tls-client-ca: it needs --tls-cert and --tls-key")
+	}
+	for _, l := range file.Listen {
+		if err := mayListen(l, file.Center.Accounts); err != nil {
 			return fail(err)
 		}
 	}
-	return cfg, listen, profile, first(f.logLevel, file.LogLevel, "info"), nil
+	return file, nil
 }
 
-// first returns the first string that is not empty.
-func first(options ...string) string {
-	for _, s := range options {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-func loadTLS(cert, key string) (*tls.Config, error) {
+// secure returns what TLS works with, or nil without it.
+func secure(t config.TLS, failed func(error)) (*tls.Config, error) {
 	switch {
-	case cert == "" && key == "":
+	case t.Cert == "" && t.Key == "":
 		return nil, nil
-	case cert == "" || key == "":
+	case t.Cert == "" || t.Key == "":
 		return nil, errors.New("--tls-cert and --tls-key: one makes no sense without the other")
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
+	r, err := smpp.NewCertReloader(t.Cert, t.Key, failed)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	c := &tls.Config{GetCertificate: r.GetCertificate, MinVersion: tls.VersionTLS12}
+	if t.ClientCA == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(t.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-client-ca: %w", err)
+	}
+	c.ClientCAs = x509.NewCertPool()
+	if !c.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--tls-client-ca: %s: no certificate in PEM form", t.ClientCA)
+	}
+	c.ClientAuth = tls.VerifyClientCertIfGiven
+	if t.Required {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c, nil
 }
 
 // mayListen refuses addresses that others can reach while a password is one that
@@ -334,10 +255,10 @@ func mayListen(address string, accounts []account.Account) error {
 	}
 	for _, ac := range accounts {
 		kind := ""
-		switch ac.Password {
-		case "":
+		switch {
+		case ac.Open():
 			kind = "empty"
-		case account.Default().Password:
+		case ac.Password == account.Default().Password && ac.Certificate == "":
 			kind = "the default one"
 		default:
 			continue
@@ -348,107 +269,134 @@ func mayListen(address string, accounts []account.Account) error {
 }
 
 func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
-	if f.grace < 0 {
-		return usagef("--grace %v: 0 or more is required", f.grace)
-	}
-	cfg, addresses, profile, levelName, err := f.settings()
+	file, err := f.settings()
 	if err != nil {
 		return err
 	}
-	var level slog.Level
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, levelName) || level.UnmarshalText([]byte(levelName)) != nil {
-		return usagef("--log-level %q: debug, info, warn or error is required", levelName)
+	r := &running{app: a, flags: f, started: file, current: file, since: time.Now(), meter: metrics.New(), notify: systemd.FromEnvironment()}
+	if err := r.level.UnmarshalText([]byte(file.LogLevel)); err != nil {
+		return &usageError{err}
 	}
-	cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	options := &slog.HandlerOptions{Level: &r.level}
+	r.log = slog.New(slog.NewTextHandler(a.stderr, options))
+	if file.LogFormat == "json" {
+		r.log = slog.New(slog.NewJSONHandler(a.stderr, options))
+	}
+	conf, err := secure(file.TLS, r.badCertificate)
+	if err != nil {
+		return &usageError{err}
+	}
 	var proxies proxy.Config
-	switch {
-	case f.proxies != "":
-		if proxies.Trusted, err = proxy.ParseTrusted(f.proxies); err != nil {
+	if file.Proxies != "" {
+		if proxies.Trusted, err = proxy.ParseTrusted(file.Proxies); err != nil {
 			return usagef("--proxy-protocol: %w", err)
 		}
-		proxies.OnlyTrusted, proxies.Logger = f.onlyProxies, cfg.Logger
-	case f.onlyProxies:
-		return usagef("--proxy-protocol-only: it needs --proxy-protocol")
+		proxies.OnlyTrusted, proxies.Logger = file.OnlyProxy, r.log
+	}
+	if f.check {
+		what := "the flags are"
+		if f.config != "" {
+			what = f.config + " is"
+		}
+		_, _ = fmt.Fprintf(a.stdout, "%s fine: %s on %s\n", what, accountsOf(file), strings.Join(file.Listen, ", "))
+		return nil
+	}
+	cfg := file.Center
+	cfg.Logger = r.log
+	if conf != nil {
+		r.tls.Store(conf)
+		cfg.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return r.tls.Load(), nil }, MinVersion: tls.VersionTLS12}
 	}
 
 	var listeners []net.Listener
-	closeAll := func() {
+	defer func() {
 		for _, l := range listeners {
-			_ = l.Close()
+			_ = l.Close() // most are closed by then
 		}
-	}
-	var names []string
-	for _, address := range addresses {
+	}()
+	for _, address := range file.Listen {
 		l, err := (&net.ListenConfig{}).Listen(cmd.Context(), "tcp", address)
 		if err != nil {
-			closeAll()
 			return err
 		}
-		names = append(names, l.Addr().String())
-		if f.proxies != "" {
+		r.listen = append(r.listen, l.Addr().String())
+		if file.Proxies != "" {
 			l = proxy.NewListener(l, proxies)
 		}
 		listeners = append(listeners, l)
 	}
 	where := "memory"
-	if f.data != "" {
-		disk, err := pebble.Open(f.data, pebble.Options{KeepText: cfg.TextRetention > 0, Logger: cfg.Logger})
+	var engine store.Store = &memory.Store{History: cfg.MaxHistory}
+	if file.Data != "" {
+		r.disk, err = pebble.Open(file.Data, pebble.Options{KeepText: cfg.TextRetention > 0, Reserve: file.Reserve, Logger: r.log})
 		if err != nil {
-			closeAll()
 			return err
 		}
-		defer func() {
-			if cerr := disk.Close(); cerr != nil && err == nil {
-				err = cerr
-			}
-		}()
-		cfg.Store, where = disk, f.data
+		engine, where = r.disk, file.Data
 	}
-	trace, logged, err := f.pcap.open(a, cmd, cfg.Logger)
+	defer func() {
+		if cerr := engine.Close(); cerr != nil && err == nil {
+			err = cerr
+		}
+	}()
+	trace, logged, err := f.pcap.open(a, cmd, r.log)
 	if err != nil {
-		closeAll()
 		return err
 	}
 	defer logged()
-	cfg.Trace = trace
-	c, err := center.New(cfg)
-	if err != nil {
-		closeAll()
+	cfg.Trace, cfg.Store, cfg.Observe = trace, r.meter.Wrap(engine), r.meter.Request
+	if r.center, err = center.New(cfg); err != nil {
 		return &usageError{err}
 	}
+	end, httpAddress, err := r.attend(cmd)
+	if err != nil {
+		_ = r.center.Close()
+		return err
+	}
+	defer end()
 	served := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { served <- c.Serve(l) }()
+		go func() { served <- r.center.Serve(l) }()
 	}
-	secure := ""
-	if cfg.TLS != nil {
-		secure = " with TLS"
+	secured := ""
+	if conf != nil {
+		secured = " with TLS"
 	}
-	ids := make([]string, len(cfg.Accounts))
-	for i, ac := range cfg.Accounts {
-		ids[i] = ac.ID
+	if httpAddress != "" {
+		httpAddress = "; http://" + httpAddress
 	}
-	accounts := "account " + ids[0]
-	if len(ids) > 1 {
-		accounts = "accounts " + strings.Join(ids, ", ")
-	}
-	_, _ = fmt.Fprintf(a.stdout, "listening on %s%s for %s; messages in %s; simulated handset: %s; interrupt to end\n", strings.Join(names, ", "), secure, accounts, where, profile)
+	_, _ = fmt.Fprintf(a.stdout, "listening on %s%s for %s%s; messages in %s; simulated handset: %s; interrupt to end\n", strings.Join(r.listen, ", "), secured, accountsOf(file), httpAddress, where, file.Simulate)
+	r.tell(r.notify.Ready("serving " + accountsOf(file)))
 
 	select {
 	case err = <-served:
-		_ = c.Close()
+		_ = r.center.Close()
 		return err
 	case <-cmd.Context().Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), f.grace)
+	r.stopping.Store(true)
+	r.tell(r.notify.Stopping())
+	r.log.Info("stopping", "grace", file.Grace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), file.Grace)
 	defer cancel()
-	if err := c.Shutdown(ctx); err != nil {
-		s := c.Stats()
-		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", f.grace, s.Live)
+	if err := r.center.Shutdown(ctx); err != nil {
+		s := r.center.Stats()
+		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", file.Grace, s.Live)
 		return nil
 	}
-	if s := c.Stats(); s.Live > 0 && f.data == "" {
+	if s := r.center.Stats(); s.Live > 0 && file.Data == "" {
 		a.warn(cmd, "%d messages and receipts that waited are gone", s.Live)
 	}
 	return nil
+}
+
+func accountsOf(file *config.File) string {
+	ids := make([]string, len(file.Center.Accounts))
+	for i, ac := range file.Center.Accounts {
+		ids[i] = ac.ID
+	}
+	if len(ids) == 1 {
+		return "account " + ids[0]
+	}
+	return "accounts " + strings.Join(ids, ", ")
 }

@@ -58,7 +58,7 @@ func serve(t *testing.T, args ...string) *served {
 	s := &served{stderr: new(serveLog)}
 	status := make(chan int, 1)
 	go func() {
-		status <- smpp.Run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", ""}, args...), strings.NewReader(""), w, s.stderr)
+		status <- smpp.Run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", "", "--http", ""}, args...), strings.NewReader(""), w, s.stderr)
 		_ = w.Close()
 	}()
 	s.stop = sync.OnceValue(func() int { cancel(); return <-status })
@@ -142,8 +142,8 @@ validity: 48h
 func TestServeHelpIsAConfiguration(t *testing.T) {
 	path := isolate(t)
 	_, out, _ := call(t, smpp.Run, "", "serve", "--help")
-	_, example, ok := strings.Cut(out, "none of which is required:\n")
-	example, _, ok2 := strings.Cut(example, "\nUsage:")
+	_, example, ok := strings.Cut(out, "For example:\n\n")
+	example, _, ok2 := strings.Cut(example, "\n\n--http")
 	if !ok || !ok2 {
 		t.Fatalf("help %q", out)
 	}
@@ -215,10 +215,10 @@ func TestServeRefuses(t *testing.T) {
 		{"an argument", []string{"now"}, 2, `"now"`},
 		{"a configuration that is not there", []string{"--config", "x.yaml"}, 2, "x.yaml"},
 		{"an unknown key", []string{"--config", config("key.yaml", "listen: []\nacounts: []\n")}, 2, "acounts"},
-		{"a bad duration", []string{"--config", config("duration.yaml", "validity: tomorrow\n")}, 2, "line 1"},
+		{"a bad duration", []string{"--config", config("duration.yaml", "validity: tomorrow\n")}, 2, `duration.yaml:1: validity: "tomorrow": a duration such as`},
 		{"a negative duration", []string{"--config", config("negative.yaml", "validity: -1s\n")}, 2, "validity"},
 		{"a bad mode", []string{"--config", config("mode.yaml", "accounts: [{id: a, password: b, bind: [both]}]\n")}, 2, `"both"`},
-		{"a long password", []string{"--config", config("long.yaml", "accounts: [{id: a, password: ninechars}]\n")}, 2, "at most 8"},
+		{"a long password", []string{"--config", config("long.yaml", "accounts: [{id: a, password: ninechars}]\n")}, 2, "0 to 8 are allowed"},
 		{"a bad address", []string{"--listen", "127.0.0.1:0", "--config", config("address.yaml", `accounts: [{id: a, password: b, addresses: ["(("]}]`)}, 2, `"(("`},
 		{"a zone", []string{"--config", config("zone.yaml", "zone: Mars/Base\n")}, 2, "Mars/Base"},
 	} {
