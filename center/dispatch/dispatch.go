@@ -888,7 +888,7 @@ func (a *Attempt) Done(r Result) {
 		d.pause(e.queue, e, nil, r.Message.Next.UnixNano(), now)
 		d.update(e, store.Op{Kind: store.Replace, Message: r.Message}, waiting)
 	default:
-		if r.Outcome == Delivered || r.Outcome == Accepted {
+		if len(d.alerts) > 0 && (r.Outcome == Delivered || r.Outcome == Accepted) {
 			d.available(e.queue.key)
 		}
 		d.end(e, a.Message, r, r)
@@ -986,12 +986,10 @@ func (d *Dispatcher) commitAll() (more bool) {
 	for _, n := range notes {
 		d.tell(n)
 	}
-	if len(endings) > 0 {
-		d.insist(endings)
-	}
 	for _, fn := range answers {
 		fn()
 	}
+	d.insist(endings)
 	d.mu.Lock()
 	d.busy--
 	d.unlock()
@@ -1078,8 +1076,24 @@ func (d *Dispatcher) notify(id message.ID) {
 	}
 }
 
-// insist commits endings until the store takes them.
+// insist commits endings until the store takes them. What is not stored does not
+// wait for that.
 func (d *Dispatcher) insist(endings []ending) {
+	kept := endings[:0]
+	var passing []ending
+	for _, x := range endings {
+		if x.e.once != nil {
+			passing = append(passing, x)
+		} else {
+			kept = append(kept, x)
+		}
+	}
+	if endings = kept; len(passing) > 0 {
+		_ = d.finish(context.Background(), passing) // cannot fail: there is nothing to commit
+	}
+	if len(endings) == 0 {
+		return
+	}
 	for {
 		err := d.finish(context.Background(), endings)
 		if err == nil {
