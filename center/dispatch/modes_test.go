@@ -312,3 +312,42 @@ func TestDueTogether(t *testing.T) {
 		}
 	})
 }
+
+// What comes of an attempt is the state of the message, and its receipt's.
+func TestOutcomes(t *testing.T) {
+	for outcome, want := range map[dispatch.Outcome]message.State{
+		dispatch.Delivered: pdu.StateDelivered, dispatch.Accepted: pdu.StateAccepted, dispatch.Later: pdu.StateExpired, dispatch.Lost: pdu.StateExpired,
+		dispatch.Failed: pdu.StateUndeliverable, dispatch.FailedAll: pdu.StateUndeliverable, dispatch.Rejected: pdu.StateRejected, dispatch.Skipped: pdu.StateSkipped,
+		dispatch.Over: pdu.StateExpired, 0: pdu.StateUndeliverable, 99: pdu.StateUndeliverable,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &network{window: 1, answer: func(a *dispatch.Attempt) (dispatch.Result, bool) {
+				if a.Message.Kind != message.Normal {
+					return dispatch.Result{Outcome: dispatch.Delivered}, true
+				}
+				return dispatch.Result{Outcome: outcome}, true
+			}}
+			var told []message.State
+			r := open(t, n, func(c *dispatch.Config) {
+				c.Receipt = func(m *message.Message, kind message.Kind, at time.Time) *message.Message {
+					told = append(told, m.State)
+					return &message.Message{Kind: kind, Group: m.ID, Account: m.Account, State: pdu.StateEnroute, Expires: at.Add(time.Hour), Source: m.Dest, Dest: m.Source}
+				}
+			})
+			m := r.message("x", "49")
+			m.RegisteredDelivery = pdu.FinalReceipt
+			if err := r.Submit(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Hour)
+			synctest.Wait()
+			if got := r.state(m.ID); got != want {
+				t.Errorf("outcome %d: %v; want %v", outcome, got, want)
+			}
+			r.Close()
+			if !slices.Equal(told, []message.State{want}) {
+				t.Errorf("outcome %d: receipts of %v", outcome, told)
+			}
+		})
+	}
+}

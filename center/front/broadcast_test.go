@@ -281,3 +281,32 @@ func TestBroadcastErrors(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 	})
 }
+
+// A receiver that does not answer costs a broadcast neither its pace nor its
+// cancellation.
+func TestBroadcastToSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo", Delivery: account.Delivery{Areas: []string{"north"}}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		r := b.bind(smpp.Config{Bind: smpp.Receiver}, nil)
+		sent := 0
+		b.bind(smpp.Config{Bind: smpp.Receiver}, func(pdu.Body) (pdu.Body, error) { sent++; return nil, errSilent })
+		id := e.broadcast(broadcast("x", 0, pdu.Frequency{Unit: pdu.EverySeconds, Count: 10}, "north"))
+		if got := len(r.take(34 * time.Second)); got != 4 || sent != 4 {
+			t.Errorf("%d and %d repetitions in 34 s; want 4", got, sent)
+		}
+		_, err := e.CancelBroadcast(t.Context(), &pdu.CancelBroadcastSM{MessageID: id, Source: acme})
+		wantStatus(t, "cancel_broadcast_sm while it is sent", err, pdu.StatusBroadcastCancelFailed)
+		time.Sleep(3 * time.Second)
+		_, err = e.CancelBroadcast(t.Context(), &pdu.CancelBroadcastSM{MessageID: id, Source: acme})
+		wantStatus(t, "cancel_broadcast_sm", err, pdu.StatusOK)
+		if got, want := e.progress(&pdu.QueryBroadcastSM{MessageID: id}), "deleted north=50 over"; got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+		time.Sleep(time.Hour)
+		if st := b.center.Stats(); st.Live != 0 {
+			t.Errorf("left behind: %+v", st.Stats)
+		}
+	})
+}

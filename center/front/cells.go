@@ -50,7 +50,8 @@ func (c *Cells) remove(r *receiver) {
 // who takes it.
 func (c *Cells) Attempt(a *dispatch.Attempt) { go c.send(a) }
 
-// cellTimeout is how long a receiver has to take a broadcast.
+// cellTimeout is how long a receiver has to take a broadcast, at most half the
+// time to the next: a broadcast cannot be cancelled while it is being sent.
 const cellTimeout = 30 * time.Second
 
 func (c *Cells) send(a *dispatch.Attempt) {
@@ -81,29 +82,44 @@ func (c *Cells) send(a *dispatch.Attempt) {
 		}
 	}
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), cellTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), min(cellTimeout, intervalOf(m.TLVs)/2))
 	defer cancel()
-	var answers sync.WaitGroup
 	var mu sync.Mutex
+	open, over := len(cells), false
+	answered := make(chan struct{}, 1)
 	for _, x := range cells {
-		answers.Add(1)
 		done := func(_ *pdu.DeliverSMResp, err error) {
-			defer answers.Done()
-			if err != nil {
-				x.r.front.log.Debug("broadcast refused", "id", m.Group, "session", x.r.id, "error", err)
-				return
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			for _, i := range x.hit {
-				next.Areas[i].Reached++
+			if over {
+				return // too late to be counted
+			}
+			if err != nil {
+				x.r.front.log.Debug("broadcast refused", "id", m.Group, "session", x.r.id, "error", err)
+			} else {
+				for _, i := range x.hit {
+					next.Areas[i].Reached++
+				}
+			}
+			if open--; open == 0 {
+				answered <- struct{}{}
 			}
 		}
-		if err := smpp.Go(ctx, x.r.session, broadcastOf(m, x.hit, x.r.version), done); err != nil {
-			done(nil, err)
+		go func() { // a session whose window is full holds nobody else up
+			if err := smpp.Go(ctx, x.r.session, broadcastOf(m, x.hit, x.r.version), done); err != nil {
+				done(nil, err)
+			}
+		}()
+	}
+	if len(cells) > 0 {
+		select {
+		case <-answered:
+		case <-ctx.Done():
 		}
 	}
-	answers.Wait()
+	mu.Lock()
+	over = true
+	mu.Unlock()
 	now := time.Now()
 	rep, limited := pdu.TLVBroadcastRepNum.Get(m.TLVs)
 	next.Next = nextBroadcast(m, now)

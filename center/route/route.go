@@ -343,7 +343,9 @@ func (t *Table) Poke(id string) {
 	}
 	t.mu.RUnlock()
 	for _, g := range groups {
-		t.cfg.Changed(g, false)
+		if g.Window() == 0 {
+			t.cfg.Changed(g, false)
+		}
 	}
 }
 
