@@ -263,7 +263,8 @@ type typedWait struct{ call }
 func (*typedWait) wantsBody() {}
 
 // elsewhere reports whether a request was not sent for a reason that lies with
-// its session, so that another may do.
+// its session, so that another may do. If not, the room that its sender was woken
+// for is for the next one.
 func (c *Client) elsewhere(err error) bool {
 	var e *RequestError
 	if !errors.As(err, &e) || e.Sent {
@@ -278,6 +279,7 @@ func (c *Client) elsewhere(err error) bool {
 		c.moved.Add(1)
 		return true
 	}
+	c.queue.wake(1)
 	return false
 }
 

@@ -1114,3 +1114,48 @@ func TestClientEmptyResponse(t *testing.T) {
 		}
 	})
 }
+
+// A request that is given up after it was given a free slot leaves it to the next
+// that waits.
+func TestClientPassesASlotOn(t *testing.T) {
+	bubble(t, "given up", func(t *testing.T) {
+		var n network
+		a, b := newGate(), newGate()
+		n.serve(t, "a", &smpp.Server{Handler: a.handler()})
+		n.serve(t, "b", &smpp.Server{Handler: b.handler()})
+		c := connect(t, &n, &smpp.Client{Targets: targets("a", "b"), Config: &smpp.Config{
+			Window: 1, ResponseTimeout: time.Hour, MessageRate: smpp.Rate{PerSecond: 0.1, Burst: 1}}})
+		sent := make(chan error, 4)
+		send := func(ctx context.Context) {
+			go func() {
+				_, err := c.Submit(ctx, message)
+				sent <- err
+			}()
+			synctest.Wait()
+		}
+		send(t.Context())
+		send(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
+		send(ctx)
+		send(t.Context())
+		if st := c.Stats(); st.Waiting != 2 || a.count() != 1 || b.count() != 1 {
+			t.Fatalf("%+v, %d and %d handled", st, a.count(), b.count())
+		}
+		close(a.open) // the first that waits has the slot, and waits for the rate
+		synctest.Wait()
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		isRequestError(t, <-sent, smpp.NeverSent, true, context.Canceled)
+		select {
+		case err := <-sent:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("the second that waited has no slot, though one is free")
+			close(b.open)
+		}
+	})
+}

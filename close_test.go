@@ -469,3 +469,35 @@ func TestNoGoroutinesLeft(t *testing.T) {
 		t.Errorf("%d frames of the package are left:\n%s", n, buf[:runtime.Stack(buf, true)])
 	}
 }
+
+// Every request that a handler got before Shutdown has its response, also one
+// that was read at the very moment.
+func TestShutdownAnswersWhatItTook(t *testing.T) {
+	for i := range 4000 {
+		var taken, answered atomic.Int64
+		srv := &smpp.Server{Logger: quiet, Handler: onSubmit(func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+			taken.Add(1)
+			<-time.After(100 * time.Microsecond)
+			return &pdu.SubmitSMResp{MessageID: "1"}, nil
+		})}
+		client, server := smpptest.Pair(t, &smpp.Config{Logger: quiet}, srv)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := client.Submit(t.Context(), message); err == nil {
+				answered.Add(1)
+			}
+		})
+		wg.Go(func() {
+			for n := time.Now(); time.Since(n) < time.Duration(i%2000)*10*time.Nanosecond; {
+			}
+			if err := server.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		<-client.Done()
+		if taken.Load() != answered.Load() {
+			t.Fatalf("%d handled, %d answered", taken.Load(), answered.Load())
+		}
+	}
+}

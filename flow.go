@@ -73,7 +73,9 @@ func (f *flow) raise(seq uint32, step float64) {
 			f.hold = 0
 		}
 	default:
-		f.window = min(f.most, f.window+step/f.window)
+		if f.window += step / f.window; f.window >= f.most {
+			f.window, f.cut = f.most, false // or last would come round again
+		}
 	}
 }
 

@@ -148,3 +148,17 @@ func TestMeasure(t *testing.T) {
 		}
 	}
 }
+
+// A window that has come back whole has forgotten its last cut: what the sequence
+// number of that was says nothing a billion requests later.
+func TestFlowForgetsItsCut(t *testing.T) {
+	f := flow{most: 4, window: 4}
+	f.refused(1, 1)
+	for seq := uint32(2); f.limited(); seq++ {
+		f.accepted(seq)
+	}
+	const later = 1 << 30 // beyond half of all sequence numbers
+	if f.refused(later+10, later+12); f.window != 2 {
+		t.Errorf("window %v after a refusal", f.window)
+	}
+}

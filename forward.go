@@ -29,12 +29,10 @@ func (s *Session) Forward(ctx context.Context, frame []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-c.done:
-		return c.frame, c.err
-	case <-ctx.Done():
-		return nil, &RequestError{Command: h.Command, Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+	if err := s.awaitCall(ctx, h.Command, seq, c.done); err != nil {
+		return nil, err
 	}
+	return c.frame, c.err
 }
 
 // A rawCall wants the octets of its response.

@@ -3,7 +3,11 @@ package smpp_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
@@ -85,6 +89,34 @@ func TestForward(t *testing.T) {
 		// Without AnyCommand an unknown command is refused.
 		if b, err := client.Forward(t.Context(), frame(0x00010299, 0, "")); err != nil || !bytes.Equal(unsequenced(b), unsequenced(frame(pdu.IDGenericNack, pdu.StatusInvalidCommandID, ""))) {
 			t.Errorf("unknown command: % x, %v", b, err)
+		}
+	})
+}
+
+// A proxied request that was given up has its late response told like any other.
+func TestForwardLate(t *testing.T) {
+	bubble(t, "given up", func(t *testing.T) {
+		g := newGate()
+		var late atomic.Int32
+		client, _ := smpptest.Pair(t, &smpp.Config{Trace: &smpp.Trace{Late: func(_ *smpp.Session, l smpp.LateResponse) {
+			if l.Request != pdu.IDSubmitSM {
+				t.Error(l.Request)
+			}
+			late.Add(1)
+		}}}, &smpp.Server{Handler: g.handler()})
+		octets, err := pdu.Append(nil, pdu.Header{Sequence: 1}, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := client.Forward(ctx, octets); !errors.Is(err, context.DeadlineExceeded) || smpp.Outcome(err) != smpp.Unknown {
+			t.Error(err)
+		}
+		close(g.open)
+		synctest.Wait()
+		if n := late.Load(); n != 1 {
+			t.Errorf("%d late responses", n)
 		}
 	})
 }

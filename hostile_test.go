@@ -36,10 +36,14 @@ const (
 // server in a process of its own: its memory stays within bounds, and a session
 // that means well is served throughout.
 //
-// How fast the good session is depends on what else the machine does, what they
-// cost the server does not: that is held always, to half a processor. With
-// SMPP_HOSTILE_FOR=20s, on a machine that does nothing else, the good session has
-// to keep 80 % of its rate as well.
+// How fast the good session is depends on what else the machine does: none of its
+// requests may take ten seconds. What they cost the server does not: that is held
+// to half a processor. With SMPP_HOSTILE_FOR=20s, on a machine that does nothing
+// else, the good session has to keep 80 % of its rate as well.
+//
+// The race detector takes memory and time of its own for each goroutine, which
+// are many here, so that under it no more is held than that each request of the
+// good session is answered in time.
 //
 // The hostile side shares the processors with what is measured. It is therefore
 // bounded in what it sends: its connections write every 20 ms at most, and come
@@ -61,7 +65,7 @@ func TestHostile(t *testing.T) {
 	}
 	server := startRole(t, "server")
 	addr := server.line()
-	good, err := smpp.Dial(t.Context(), "smpp://good:secret@"+addr, &smpp.Config{Window: 10})
+	good, err := smpp.Dial(t.Context(), "smpp://good:secret@"+addr, &smpp.Config{Window: 10, ResponseTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,13 +100,13 @@ func TestHostile(t *testing.T) {
 	t.Logf("good session: alone %v; with %d hostile connections %v; afterwards %v: %.0f %% of its rate", alone, hostileConns, during, after, 100*during.rate()/calm.rate())
 	t.Logf("server: %.1f MiB before, at most %.1f MiB more; %s", float64(before)/(1<<20), float64(most-before)/(1<<20), stats)
 	t.Logf("hostile: %s, %v of processor time; they take %.2f processors of the server", counts, theirs, share)
-	if !raceEnabled && before > 0 && most-before > hostileRSS { // the race detector takes memory of its own
+	if !raceEnabled && before > 0 && most-before > hostileRSS {
 		t.Errorf("the resident memory of the server rose by %.1f MiB, more than %d", float64(most-before)/(1<<20), hostileRSS>>20)
 	}
-	if share > 0.5 {
+	if !raceEnabled && share > 0.5 {
 		t.Errorf("the hostile connections take %.2f processors of the server", share)
 	}
-	if during.n == 0 || during.rate() < keeps*calm.rate() {
+	if during.rate() < keeps*calm.rate() {
 		t.Errorf("the good session kept %.0f %% of its rate", 100*during.rate()/calm.rate())
 	}
 	if err := good.EnquireLink(t.Context()); err != nil {

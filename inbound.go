@@ -20,6 +20,7 @@ type inbound struct {
 	idle    int // of them, waiting
 	retire  int // of them, to end
 	used    bool
+	refuses bool // new requests
 	closed  bool
 	drained []func() // called once when nothing is left to answer
 }
@@ -43,7 +44,7 @@ func (d *inbound) waiting() int { return len(d.queue) - d.head }
 func (d *inbound) push(s *Session, j job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy+d.waiting() >= 2*d.limit {
+	if d.refuses || d.busy+d.waiting() >= 2*d.limit {
 		return false
 	}
 	if d.head > 0 && len(d.queue) == cap(d.queue) {
@@ -116,7 +117,7 @@ func (d *inbound) work(s *Session) {
 func (d *inbound) hold() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy >= 2*d.limit {
+	if d.refuses || d.busy >= 2*d.limit {
 		return false
 	}
 	d.busy++
@@ -146,6 +147,13 @@ func callAll(fs []func()) {
 	for _, f := range fs {
 		f()
 	}
+}
+
+// refuse makes push and hold take nothing more.
+func (d *inbound) refuse() {
+	d.mu.Lock()
+	d.refuses = true
+	d.mu.Unlock()
 }
 
 // whenDrained calls f once all requests are answered, perhaps at once.

@@ -90,20 +90,17 @@ func (s *Session) wasLate(l LateResponse) {
 }
 
 // forsake notes that nobody waits for a request any more, so that its response
-// is reported as late. It reports whether the request was still open.
-func (s *Session) forsake(seq uint32) bool {
+// is reported as late.
+func (s *Session) forsake(seq uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.win.slots)
 	if n == 0 {
-		return false
+		return
 	}
-	p := &s.win.slots[seq&uint32(n-1)]
-	if p.seq != seq {
-		return false
+	if p := &s.win.slots[seq&uint32(n-1)]; p.seq == seq {
+		p.call = &forsaken{s, p.want, p.due - s.ttl}
 	}
-	p.call = &forsaken{s, p.want, p.due - s.ttl}
-	return true
 }
 
 // forsaken stands for the caller of a request who gave up.

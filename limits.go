@@ -156,6 +156,7 @@ type tally struct {
 	system string
 	live   [3]int
 	meter  meter
+	timed  bool // a timer is to dismiss it
 }
 
 func (t *tally) total() int { return t.live[0] + t.live[1] + t.live[2] }
@@ -270,13 +271,15 @@ func (g *gate) part(v *guest, mode BindMode) (was bool) {
 // dismiss forgets the tally of an account without sessions, once its rate has
 // nothing to remember: binding again must not earn a new burst.
 func (g *gate) dismiss(t *tally) {
-	if t.total() > 0 || g.tallies[t.system] != t {
+	if t.timed || t.total() > 0 || g.tallies[t.system] != t {
 		return
 	}
 	if wait := t.meter.settled(time.Now()); wait > 0 {
+		t.timed = true
 		time.AfterFunc(wait, func() {
 			g.mu.Lock()
 			defer g.mu.Unlock()
+			t.timed = false
 			g.dismiss(t)
 		})
 		return

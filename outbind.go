@@ -47,7 +47,9 @@ func (srv *Server) OutbindConn(ctx context.Context, conn net.Conn, o *pdu.Outbin
 		return nil, fmt.Errorf("smpp: outbind to %v: %w", conn.RemoteAddr(), ErrTooManyConnections)
 	}
 	bound := make(chan struct{})
+	s.mu.Lock() // Close may know of the session already
 	s.whenBound = bound
+	s.mu.Unlock()
 	s.start()
 	err := s.Send(ctx, o)
 	if err == nil {
@@ -117,7 +119,9 @@ func AcceptOutbind(ctx context.Context, conn net.Conn, config *Config, check fun
 // come.
 func (s *Session) outbind(o *pdu.Outbind) {
 	s.mu.Lock()
-	s.setState(StateOutbound)
+	if s.err == nil {
+		s.setState(StateOutbound)
+	}
 	s.timers.binding = true // session_init has done its work
 	s.mu.Unlock()
 	s.outbinds <- pdu.Clone(o)

@@ -477,7 +477,17 @@ func TestTransitions(t *testing.T) {
 					}
 				case tr.On == "session_init_timer":
 					if side == smpp.ESME && tr.From == "outbound" {
-						return // the outbind has stopped it
+						// The outbind has stopped it: the bind has the time of a response.
+						start := time.Now()
+						l := reach(t, side, tr.From, smpp.Transceiver)
+						if err := <-l.bound; !errors.Is(err, smpp.ErrTimeout) || errors.Is(err, smpp.ErrNotBound) {
+							t.Error(err)
+						}
+						if d := time.Since(start); d < 60*time.Second || d > 63*time.Second {
+							t.Errorf("ended %v after an outbind", d)
+						}
+						is(t, l, tr.To)
+						return
 					}
 					if side == smpp.ESME {
 						near, _ := smpptest.Pipe()

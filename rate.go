@@ -44,7 +44,8 @@ func NewLimiter(messages, parts Rate) *Limiter {
 // and what the limiter had put by for body is free again.
 func (l *Limiter) Wait(ctx context.Context, body pdu.Body) error { return l.wait(ctx, nil, body) }
 
-// wait is Wait that stopped ends as well, with a nil error.
+// wait is Wait that stopped ends as well, with a nil error. What was put by is
+// still taken then: it is for the caller, who cannot send, to refund it.
 func (l *Limiter) wait(ctx context.Context, stopped <-chan struct{}, body pdu.Body) error {
 	if l == nil {
 		return nil
@@ -62,16 +63,14 @@ func (l *Limiter) wait(ctx context.Context, stopped <-chan struct{}, body pdu.Bo
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
-	var err error
 	select {
 	case <-t.C:
-		return nil
 	case <-stopped:
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		l.refund(body)
+		return context.Cause(ctx)
 	}
-	l.refund(body)
-	return err
+	return nil
 }
 
 // refund returns what was taken for a body that was not sent.

@@ -239,3 +239,44 @@ func TestNoLimiter(t *testing.T) {
 		}
 	}
 }
+
+// What waits for a limiter that several sessions share gives its share back once
+// when its session ends, not twice: the rate holds for the others.
+func TestLimiterOfALostSession(t *testing.T) {
+	bubble(t, "waiting senders", func(t *testing.T) {
+		const waiting = 20
+		c := &smpp.Config{Limiter: smpp.NewLimiter(smpp.Rate{PerSecond: 10, Burst: 1}, smpp.Rate{}), Window: 100}
+		lost, _ := smpptest.Pair(t, c, &smpp.Server{Handler: byAddress, Window: 100})
+		other, _ := smpptest.Pair(t, c, &smpp.Server{Handler: byAddress, Window: 100})
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range waiting {
+			wg.Go(func() {
+				if _, err := other.Submit(t.Context(), message); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		for range waiting {
+			wg.Go(func() {
+				_, err := lost.Submit(t.Context(), message)
+				isRequestError(t, err, smpp.NeverSent, true, smpp.ErrClosed)
+			})
+		}
+		synctest.Wait()
+		_ = lost.Close()
+		synctest.Wait()
+		for range waiting {
+			wg.Go(func() {
+				if _, err := other.Submit(t.Context(), message); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if d := time.Since(start); d < (2*waiting-2)*100*time.Millisecond {
+			t.Errorf("%d messages took %v at 10 a second", 2*waiting, d)
+		}
+	})
+}

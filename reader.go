@@ -605,7 +605,9 @@ func (s *Session) runInline(j job) {
 // peerUnbinds answers an unbind once all other requests are answered.
 func (s *Session) peerUnbinds(h pdu.Header) {
 	s.mu.Lock()
-	s.setState(StateUnbound)
+	if s.err == nil {
+		s.setState(StateUnbound)
+	}
 	s.mu.Unlock()
 	if s.peerUnbound {
 		_ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{}) // once more

@@ -517,23 +517,24 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.mu.Unlock()
 		return false
 	}
-	system := orElse(a.SystemID, b.SystemID)
-	if !srv.gate.join(s, system, modeOf(h.Command), a) {
-		s.mu.Unlock()
-		srv.stats.bindsRefused.Add(1)
-		srv.refuseBind(s, h, orElse(srv.Limits.BindStatus, pdu.StatusBindFailed))
-		return false
-	}
 	// An ESME of v3.4 is told of a message center of v3.3, in a TLV.
 	s.settle(max(version, pdu.V34), b.InterfaceVersion < pdu.V34)
 	from := len(s.out)
 	out, err := s.encode(pdu.Header{Sequence: h.Sequence}, req.NewBindResp(resp))
-	if err != nil {
+	system := orElse(a.SystemID, b.SystemID)
+	switch {
+	case err == nil && srv.gate.join(s, system, modeOf(h.Command), a):
+	case err == nil:
+		s.settle(pdu.V50, false)
+		s.mu.Unlock()
+		srv.stats.bindsRefused.Add(1)
+		srv.refuseBind(s, h, orElse(srv.Limits.BindStatus, pdu.StatusBindFailed))
+		return false
+	default:
+		s.settle(pdu.V50, false)
 		s.timers.binding = false
 		s.clock = time.Since(s.opened)
 		s.touch()
-		s.settle(pdu.V50, false)
-		srv.gate.part(s.guest, modeOf(h.Command))
 		s.mu.Unlock()
 		s.opt.log.Error("smpp: bind response cannot be encoded", "error", err)
 		_ = s.respond(h, pdu.StatusSystemError, nil, true)

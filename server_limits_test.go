@@ -16,6 +16,7 @@ import (
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/tlv"
 )
 
 // from is a connection from an address.
@@ -881,4 +882,82 @@ func TestSecureEqual(t *testing.T) {
 			t.Errorf("SecureEqual(%q, %q) = %v", test.a, test.b, got)
 		}
 	}
+}
+
+// A bind whose response cannot be encoded leaves nothing behind in the counts of
+// its account.
+func TestBindResponseThatFails(t *testing.T) {
+	bubble(t, "then another account", func(t *testing.T) {
+		accounts := make(chan *smpp.Account, 4)
+		srv := &smpp.Server{Logger: quiet, Limits: smpp.Limits{Unbound: 1}, Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) { return <-accounts, nil }}
+		limited := smpp.Account{SystemID: "same", MaxBinds: 1}
+		bad := limited
+		bad.TLVs = tlv.List{tlv.Option{Tag: 0x1400, Value: make([]byte, 1<<16)}}
+		r, _ := dialFrom(t, srv, nil)
+		accounts <- &bad
+		if st := r.status(trx("a", "")); st != pdu.StatusSystemError {
+			t.Fatal(st)
+		}
+		near, far := smpptest.Pipe()
+		if s := srv.ServeConn(far); s != nil {
+			t.Error("a session that is not bound does not count as such")
+			_ = near.Close()
+		}
+		accounts <- &smpp.Account{SystemID: "same"}
+		if st := r.status(trx("a", "")); st != pdu.StatusOK {
+			t.Fatal(st)
+		}
+		_ = r.Close()
+		synctest.Wait()
+		for i, want := range []pdu.Status{pdu.StatusOK, pdu.StatusBindFailed} {
+			r, _ := dialFrom(t, srv, nil)
+			accounts <- &limited
+			if st := r.status(trx("a", "")); st != want {
+				t.Errorf("bind %d: %v, not %v", i, st, want)
+			}
+		}
+	})
+}
+
+// A reader that stands because responses wait to be written goes on when they
+// are, though the bind has raised how many may wait meanwhile.
+func TestBindRaisesWhatMayWait(t *testing.T) {
+	bubble(t, "while reading stands", func(t *testing.T) {
+		decide := make(chan struct{})
+		srv := &smpp.Server{Logger: quiet, Limits: smpp.Limits{Idle: smpp.Rate{PerSecond: -1}}, EnquireLink: -1,
+			Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) {
+				<-decide
+				return &smpp.Account{Window: 1000}, nil
+			}}
+		r, s := rawClient(t, srv)
+		r.send(pdu.Header{Sequence: 1}, &pdu.BindTransceiver{Bind: pdu.Bind{InterfaceVersion: pdu.V34}})
+		var many []byte
+		for i := range uint32(150) {
+			many, _ = pdu.Append(many, pdu.Header{Sequence: 2 + i}, &pdu.EnquireLink{})
+		}
+		n := 150
+		for range 1000 { // until the pipe is full and more than enough waits
+			r.write(many)
+			n += 150
+			synctest.Wait()
+			if s.Stats().Unwritten >= 2048 {
+				break
+			}
+		}
+		if n := s.Stats().Unwritten; n < 2048 {
+			t.Fatal(n)
+		}
+		close(decide)
+		synctest.Wait()
+		r.write(many)
+		start := time.Now()
+		for n > 0 {
+			if h, _, _ := r.next(); h.Command == pdu.IDEnquireLinkResp {
+				n--
+			}
+		}
+		if d := time.Since(start); d > 0 {
+			t.Errorf("reading went on after %v", d)
+		}
+	})
 }

@@ -356,25 +356,34 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 		s.calls.Put(c)
 		return nil, err
 	}
-	if d := ctx.Done(); d != nil {
-		select {
-		case <-c.done:
-		case <-d:
-			select {
-			case <-c.done: // both at once: what is known counts
-			default:
-				// The response may still come, so the call is not used again.
-				s.forsake(seq)
-				return nil, &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
-			}
-		}
-	} else {
-		<-c.done
+	if err := s.awaitCall(ctx, req.Command(), seq, c.done); err != nil {
+		return nil, err // the response may still come, so the call is not used again
 	}
 	body, err := c.body, c.err
 	c.body, c.err = nil, nil
 	s.calls.Put(c)
 	return body, err
+}
+
+// awaitCall waits for the end of a call, or gives the request up when ctx ends.
+func (s *Session) awaitCall(ctx context.Context, id pdu.CommandID, seq uint32, done <-chan struct{}) error {
+	d := ctx.Done()
+	if d == nil {
+		<-done
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-d:
+	}
+	select {
+	case <-done: // both at once: what is known counts
+		return nil
+	default:
+		s.forsake(seq)
+		return &RequestError{Command: id, Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+	}
 }
 
 // A RoundTripper sends a request and waits for its response, as
@@ -1043,8 +1052,10 @@ func (s *Session) takeOut() []byte {
 	defer s.mu.Unlock()
 	buf := s.out
 	s.out, s.spare = s.spare, nil
-	if len(buf) >= maxGathered || s.owed >= s.owedMax {
+	if len(buf) >= maxGathered {
 		s.wake()
+	}
+	if s.timers.standing {
 		s.room.Broadcast()
 	}
 	s.owed = 0
@@ -1190,6 +1201,7 @@ func (s *Session) unbind(ctx context.Context) {
 // the session, it would wait for itself.
 func (s *Session) Shutdown(ctx context.Context) error {
 	s.refuseNew(ErrClosed)
+	s.in.refuse() // the reader may have looked at leaving just before
 	answered := make(chan struct{})
 	s.in.whenDrained(func() { close(answered) })
 	err := s.await(ctx, answered)
