@@ -198,132 +198,134 @@ func TestSessionErrors(t *testing.T) {
 			t.Errorf("%s is not tested", e.Case)
 			continue
 		}
-		for _, side := range []smpp.Side{smpp.MC, smpp.ESME} {
-			if c.only != "" && c.only != side.String() {
-				continue
-			}
-			bubble(t, e.Case+"/"+strings.ToLower(side.String()), func(t *testing.T) {
-				var mu sync.Mutex
-				var refs []uint16
-				mux := smpp.NewMux()
-				smpp.Handle(mux, func(_ context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
-					if m.Dest.Addr == "999" {
-						return nil, pdu.StatusProhibited
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					if v, ok := pdu.TLVUserMessageReference.Get(m.TLVs); ok {
-						refs = append(refs, v)
-					}
-					return nil, nil
-				})
-				smpp.Handle(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
-					mu.Lock()
-					defer mu.Unlock()
-					if v, ok := pdu.TLVUserMessageReference.Get(m.TLVs); ok {
-						refs = append(refs, v)
-					}
-					return nil, nil
-				})
-				l := liveBound(t, side, mux, pdu.Lenient, pdu.V50)
-				const seq = 77
-				switch e.Case {
-				case "response_of_wrong_type", "generic_nack_with_known_sequence_number":
-					failed := make(chan error, 1)
-					go func() {
-						var err error
-						if side == smpp.MC {
-							_, err = l.s.Deliver(t.Context(), &pdu.DeliverSM{})
+		t.Run(e.Case, func(t *testing.T) {
+			for _, side := range []smpp.Side{smpp.MC, smpp.ESME} {
+				if c.only != "" && c.only != side.String() {
+					continue
+				}
+				bubble(t, strings.ToLower(side.String()), func(t *testing.T) {
+					var mu sync.Mutex
+					var refs []uint16
+					mux := smpp.NewMux()
+					smpp.Handle(mux, func(_ context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+						if m.Dest.Addr == "999" {
+							return nil, pdu.StatusProhibited
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						if v, ok := pdu.TLVUserMessageReference.Get(m.TLVs); ok {
+							refs = append(refs, v)
+						}
+						return nil, nil
+					})
+					smpp.Handle(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
+						mu.Lock()
+						defer mu.Unlock()
+						if v, ok := pdu.TLVUserMessageReference.Get(m.TLVs); ok {
+							refs = append(refs, v)
+						}
+						return nil, nil
+					})
+					l := liveBound(t, side, mux, pdu.Lenient, pdu.V50)
+					const seq = 77
+					switch e.Case {
+					case "response_of_wrong_type", "generic_nack_with_known_sequence_number":
+						failed := make(chan error, 1)
+						go func() {
+							var err error
+							if side == smpp.MC {
+								_, err = l.s.Deliver(t.Context(), &pdu.DeliverSM{})
+							} else {
+								_, err = l.s.Submit(t.Context(), message)
+							}
+							failed <- err
+						}()
+						h, _, _ := l.next()
+						if e.Case == "response_of_wrong_type" {
+							l.send(pdu.Header{Command: pdu.IDQuerySM.Response(), Sequence: h.Sequence}, nil)
+							var de *pdu.DecodeError
+							if err := <-failed; smpp.Outcome(err) != smpp.Unknown || !errors.As(err, &de) {
+								t.Error(err)
+							}
 						} else {
-							_, err = l.s.Submit(t.Context(), message)
+							l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandID, Sequence: h.Sequence}, nil)
+							if err := <-failed; smpp.Outcome(err) != smpp.Refused || !errors.Is(err, pdu.StatusInvalidCommandID) {
+								t.Error(err)
+							}
 						}
-						failed <- err
-					}()
-					h, _, _ := l.next()
-					if e.Case == "response_of_wrong_type" {
-						l.send(pdu.Header{Command: pdu.IDQuerySM.Response(), Sequence: h.Sequence}, nil)
-						var de *pdu.DecodeError
-						if err := <-failed; smpp.Outcome(err) != smpp.Unknown || !errors.As(err, &de) {
-							t.Error(err)
-						}
-					} else {
-						l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandID, Sequence: h.Sequence}, nil)
-						if err := <-failed; smpp.Outcome(err) != smpp.Refused || !errors.Is(err, pdu.StatusInvalidCommandID) {
-							t.Error(err)
-						}
-					}
-					l.alive()
-					return
-				case "generic_nack_with_zero_or_unknown_sequence_number":
-					l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandID}, nil)
-					l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength}, nil)
-					l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength, Sequence: 99}, nil)
-					for range 200 {
 						l.alive()
-					}
-					l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength}, nil) // long after
-					l.alive()
-					for range 2 {
+						return
+					case "generic_nack_with_zero_or_unknown_sequence_number":
+						l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandID}, nil)
 						l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength}, nil)
-					}
-					l.wantEnd()
-					<-l.s.Done()
-					if !errors.Is(l.s.Err(), smpp.ErrPeerLost) {
-						t.Error(l.s.Err())
-					}
-					return
-				}
-				command := c.command
-				switch {
-				case command == 0 && side == smpp.MC || command == 1 && side == smpp.ESME:
-					command = pdu.IDSubmitSM
-				case command <= 1:
-					command = pdu.IDDeliverSM
-				}
-				frame := binary.BigEndian.AppendUint32(nil, orElse(c.length, uint32(16+len(c.body))))
-				frame = binary.BigEndian.AppendUint32(frame, uint32(command))
-				frame = append(frame, 0, 0, 0, 0)
-				frame = binary.BigEndian.AppendUint32(frame, seq)
-				l.write(append(frame, c.body...))
-				switch {
-				case e.Answer != nil:
-					want := pdu.Header{Command: command.Response(), Status: c.status, Sequence: seq}
-					if e.Answer.Command == "generic_nack" {
-						want.Command = pdu.IDGenericNack
-					}
-					if e.Answer.Status != "status_on_error_of_the_field" {
-						status, err := pdu.ParseStatus(e.Answer.Status)
-						if err != nil {
-							t.Fatal(err)
+						l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength, Sequence: 99}, nil)
+						for range 200 {
+							l.alive()
 						}
-						want.Status = status
+						l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength}, nil) // long after
+						l.alive()
+						for range 2 {
+							l.send(pdu.Header{Command: pdu.IDGenericNack, Status: pdu.StatusInvalidCommandLength}, nil)
+						}
+						l.wantEnd()
+						<-l.s.Done()
+						if !errors.Is(l.s.Err(), smpp.ErrPeerLost) {
+							t.Error(l.s.Err())
+						}
+						return
 					}
-					if e.Answer.Sequence != "copied" {
-						want.Sequence = 0
+					command := c.command
+					switch {
+					case command == 0 && side == smpp.MC || command == 1 && side == smpp.ESME:
+						command = pdu.IDSubmitSM
+					case command <= 1:
+						command = pdu.IDDeliverSM
 					}
-					l.want(want)
-				case c.fine:
-					l.want(pdu.Header{Command: command.Response(), Sequence: seq})
-					if want := 7; strings.HasPrefix(e.Case, "tlv_") && (len(refs) != 1 || int(refs[0]) != want) {
-						t.Errorf("references %v reached the handler", refs)
+					frame := binary.BigEndian.AppendUint32(nil, orElse(c.length, uint32(16+len(c.body))))
+					frame = binary.BigEndian.AppendUint32(frame, uint32(command))
+					frame = append(frame, 0, 0, 0, 0)
+					frame = binary.BigEndian.AppendUint32(frame, seq)
+					l.write(append(frame, c.body...))
+					switch {
+					case e.Answer != nil:
+						want := pdu.Header{Command: command.Response(), Status: c.status, Sequence: seq}
+						if e.Answer.Command == "generic_nack" {
+							want.Command = pdu.IDGenericNack
+						}
+						if e.Answer.Status != "status_on_error_of_the_field" {
+							status, err := pdu.ParseStatus(e.Answer.Status)
+							if err != nil {
+								t.Fatal(err)
+							}
+							want.Status = status
+						}
+						if e.Answer.Sequence != "copied" {
+							want.Sequence = 0
+						}
+						l.want(want)
+					case c.fine:
+						l.want(pdu.Header{Command: command.Response(), Sequence: seq})
+						if want := 7; strings.HasPrefix(e.Case, "tlv_") && (len(refs) != 1 || int(refs[0]) != want) {
+							t.Errorf("references %v reached the handler", refs)
+						}
 					}
-				}
-				if e.Then == "close" {
-					l.wantEnd()
-					_ = l.Close()
-					<-l.s.Done()
-					return
-				}
-				l.alive()
-			})
-		}
-		if e.Case == "operation_forbidden_for_account" {
-			bubble(t, e.Case+"/mc below 5.0", func(t *testing.T) {
-				l := liveBound(t, smpp.MC, onSubmit(func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return nil, pdu.StatusProhibited }), pdu.Lenient, pdu.V34)
-				l.send(pdu.Header{Sequence: 5}, message)
-				l.want(pdu.Header{Command: pdu.IDSubmitSM.Response(), Status: pdu.StatusInvalidCommandID, Sequence: 5})
-			})
-		}
+					if e.Then == "close" {
+						l.wantEnd()
+						_ = l.Close()
+						<-l.s.Done()
+						return
+					}
+					l.alive()
+				})
+			}
+			if e.Case == "operation_forbidden_for_account" {
+				bubble(t, "mc below 5.0", func(t *testing.T) {
+					l := liveBound(t, smpp.MC, onSubmit(func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return nil, pdu.StatusProhibited }), pdu.Lenient, pdu.V34)
+					l.send(pdu.Header{Sequence: 5}, message)
+					l.want(pdu.Header{Command: pdu.IDSubmitSM.Response(), Status: pdu.StatusInvalidCommandID, Sequence: 5})
+				})
+			}
+		})
 	}
 }
 
@@ -401,113 +403,115 @@ func TestTransitions(t *testing.T) {
 		}
 	}
 	for _, tr := range readSessionData(t).Transitions {
-		for _, side := range []smpp.Side{smpp.MC, smpp.ESME} {
-			bubble(t, tr.From+"_"+tr.On+"/"+strings.ToLower(side.String()), func(t *testing.T) {
-				mode, binds := modes[tr.On]
-				switch {
-				case tr.From == "closed":
-					is(t, reach(t, side, tr.To, smpp.Transceiver), tr.To)
-				case binds:
-					l := reach(t, side, tr.From, mode)
-					if side == smpp.MC {
-						l.bind(requests[mode]())
-					} else {
-						l.answerBind(pdu.StatusOK)
-					}
-					is(t, l, tr.To)
-				case tr.On == "bind_resp_error":
-					l := reach(t, side, tr.From, smpp.Transceiver)
-					if side == smpp.MC {
-						l.bind(&pdu.BindTransceiver{Bind: pdu.Bind{Password: "wrong"}})
+		t.Run(tr.From+"_"+tr.On, func(t *testing.T) {
+			for _, side := range []smpp.Side{smpp.MC, smpp.ESME} {
+				bubble(t, strings.ToLower(side.String()), func(t *testing.T) {
+					mode, binds := modes[tr.On]
+					switch {
+					case tr.From == "closed":
+						is(t, reach(t, side, tr.To, smpp.Transceiver), tr.To)
+					case binds:
+						l := reach(t, side, tr.From, mode)
+						if side == smpp.MC {
+							l.bind(requests[mode]())
+						} else {
+							l.answerBind(pdu.StatusOK)
+						}
 						is(t, l, tr.To)
-						l.bind(&pdu.BindTransceiver{}) // a further attempt is possible
-						is(t, l, "bound_trx")
-						return
-					}
-					// Bind and AcceptOutbind give up, and close.
-					l.answerBind(pdu.StatusBindFailed)
-					if err := <-l.bound; !errors.Is(err, pdu.StatusBindFailed) {
-						t.Error(err)
-					}
-				case tr.On == "unbind_sent_or_received":
-					l := reach(t, side, tr.From, smpp.Transceiver)
-					go func() { _, _ = l.s.RoundTrip(context.Background(), &pdu.Unbind{}) }()
-					if h, _, _ := l.next(); h.Command != pdu.IDUnbind {
-						t.Error(h)
-					}
-					is(t, l, tr.To)
-					_, err := l.s.RoundTrip(t.Context(), &pdu.Unbind{})
-					var se *smpp.StateError
-					if !errors.As(err, &se) || smpp.Outcome(err) != smpp.NeverSent {
-						t.Errorf("a second unbind: %v", err)
-					}
-
-					l = reach(t, side, tr.From, smpp.Transceiver)
-					hold := make(chan struct{})
-					defer close(hold)
-					l.send(pdu.Header{Sequence: 9}, &pdu.Unbind{})
-					l.want(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 9})
-					is(t, l, tr.To)
-				case tr.On == "unbind_resp_done_or_response_timer":
-					l := reach(t, side, tr.From, smpp.Transceiver)
-					l.send(pdu.Header{Sequence: 5}, &pdu.DataSM{}) // too late
-					l.want(pdu.Header{Command: pdu.IDDataSM.Response(), Status: pdu.StatusInvalidBindStatus, Sequence: 5})
-					start := time.Now()
-					<-l.s.Done()
-					if d := time.Since(start); d < 60*time.Second || d > 63*time.Second {
-						t.Errorf("ended %v after an unbind that nobody answers", d)
-					}
-					l = reach(t, side, tr.From, smpp.Transceiver)
-					l.send(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 2}, nil)
-					if side == smpp.MC {
-						l.send(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 1}, nil)
-					}
-					start = time.Now()
-					<-l.s.Done() // though the peer does not hang up
-					if d := time.Since(start); d > 5*time.Second {
-						t.Errorf("ended %v after the unbind_resp", d)
-					}
-					is(t, l, tr.To)
-				case tr.On == "connection_lost_or_closed":
-					for _, state := range []string{"open", "outbound", "bound_tx", "bound_rx", "bound_trx", "unbound"} {
-						l := reach(t, side, state, smpp.Transceiver)
-						_ = l.Close()
-						<-l.s.Done()
-						is(t, l, tr.To)
-					}
-				case tr.On == "session_init_timer":
-					if side == smpp.ESME && tr.From == "outbound" {
-						// The outbind has stopped it: the bind has the time of a response.
-						start := time.Now()
+					case tr.On == "bind_resp_error":
 						l := reach(t, side, tr.From, smpp.Transceiver)
-						if err := <-l.bound; !errors.Is(err, smpp.ErrTimeout) || errors.Is(err, smpp.ErrNotBound) {
+						if side == smpp.MC {
+							l.bind(&pdu.BindTransceiver{Bind: pdu.Bind{Password: "wrong"}})
+							is(t, l, tr.To)
+							l.bind(&pdu.BindTransceiver{}) // a further attempt is possible
+							is(t, l, "bound_trx")
+							return
+						}
+						// Bind and AcceptOutbind give up, and close.
+						l.answerBind(pdu.StatusBindFailed)
+						if err := <-l.bound; !errors.Is(err, pdu.StatusBindFailed) {
 							t.Error(err)
 						}
-						if d := time.Since(start); d < 60*time.Second || d > 63*time.Second {
-							t.Errorf("ended %v after an outbind", d)
+					case tr.On == "unbind_sent_or_received":
+						l := reach(t, side, tr.From, smpp.Transceiver)
+						go func() { _, _ = l.s.RoundTrip(context.Background(), &pdu.Unbind{}) }()
+						if h, _, _ := l.next(); h.Command != pdu.IDUnbind {
+							t.Error(h)
 						}
 						is(t, l, tr.To)
-						return
-					}
-					if side == smpp.ESME {
-						near, _ := smpptest.Pipe()
-						_, err := smpp.AcceptOutbind(t.Context(), near, nil, trusted)
-						if !errors.Is(err, smpp.ErrNotBound) {
-							t.Error(err)
+						_, err := l.s.RoundTrip(t.Context(), &pdu.Unbind{})
+						var se *smpp.StateError
+						if !errors.As(err, &se) || smpp.Outcome(err) != smpp.NeverSent {
+							t.Errorf("a second unbind: %v", err)
 						}
-						return
+
+						l = reach(t, side, tr.From, smpp.Transceiver)
+						hold := make(chan struct{})
+						defer close(hold)
+						l.send(pdu.Header{Sequence: 9}, &pdu.Unbind{})
+						l.want(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 9})
+						is(t, l, tr.To)
+					case tr.On == "unbind_resp_done_or_response_timer":
+						l := reach(t, side, tr.From, smpp.Transceiver)
+						l.send(pdu.Header{Sequence: 5}, &pdu.DataSM{}) // too late
+						l.want(pdu.Header{Command: pdu.IDDataSM.Response(), Status: pdu.StatusInvalidBindStatus, Sequence: 5})
+						start := time.Now()
+						<-l.s.Done()
+						if d := time.Since(start); d < 60*time.Second || d > 63*time.Second {
+							t.Errorf("ended %v after an unbind that nobody answers", d)
+						}
+						l = reach(t, side, tr.From, smpp.Transceiver)
+						l.send(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 2}, nil)
+						if side == smpp.MC {
+							l.send(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 1}, nil)
+						}
+						start = time.Now()
+						<-l.s.Done() // though the peer does not hang up
+						if d := time.Since(start); d > 5*time.Second {
+							t.Errorf("ended %v after the unbind_resp", d)
+						}
+						is(t, l, tr.To)
+					case tr.On == "connection_lost_or_closed":
+						for _, state := range []string{"open", "outbound", "bound_tx", "bound_rx", "bound_trx", "unbound"} {
+							l := reach(t, side, state, smpp.Transceiver)
+							_ = l.Close()
+							<-l.s.Done()
+							is(t, l, tr.To)
+						}
+					case tr.On == "session_init_timer":
+						if side == smpp.ESME && tr.From == "outbound" {
+							// The outbind has stopped it: the bind has the time of a response.
+							start := time.Now()
+							l := reach(t, side, tr.From, smpp.Transceiver)
+							if err := <-l.bound; !errors.Is(err, smpp.ErrTimeout) || errors.Is(err, smpp.ErrNotBound) {
+								t.Error(err)
+							}
+							if d := time.Since(start); d < 60*time.Second || d > 63*time.Second {
+								t.Errorf("ended %v after an outbind", d)
+							}
+							is(t, l, tr.To)
+							return
+						}
+						if side == smpp.ESME {
+							near, _ := smpptest.Pipe()
+							_, err := smpp.AcceptOutbind(t.Context(), near, nil, trusted)
+							if !errors.Is(err, smpp.ErrNotBound) {
+								t.Error(err)
+							}
+							return
+						}
+						l := reach(t, side, tr.From, smpp.Transceiver)
+						<-l.s.Done()
+						if !errors.Is(l.s.Err(), smpp.ErrNotBound) {
+							t.Error(l.s.Err())
+						}
+						is(t, l, tr.To)
+					default:
+						t.Errorf("%s in %s is not tested", tr.On, tr.From)
 					}
-					l := reach(t, side, tr.From, smpp.Transceiver)
-					<-l.s.Done()
-					if !errors.Is(l.s.Err(), smpp.ErrNotBound) {
-						t.Error(l.s.Err())
-					}
-					is(t, l, tr.To)
-				default:
-					t.Errorf("%s in %s is not tested", tr.On, tr.From)
-				}
-			})
-		}
+				})
+			}
+		})
 	}
 }
 
@@ -521,92 +525,94 @@ func TestTimers(t *testing.T) {
 				t.Errorf("after %v, not %v", got, want)
 			}
 		}
-		for _, name := range tm.RunsOn {
-			side := smpp.MC
-			if strings.HasPrefix(name, "esme") {
-				side = smpp.ESME
-			}
-			bubble(t, tm.Name+"/"+name, func(t *testing.T) {
-				switch tm.Name {
-				case "session_init":
-					start := time.Now()
-					var err error
-					if side == smpp.ESME {
-						near, _ := smpptest.Pipe()
-						_, err = smpp.AcceptOutbind(t.Context(), near, nil, trusted)
-					} else {
-						l := liveMC(t, new(smpp.Server))
-						<-l.s.Done()
-						err = l.s.Err()
-						about(t, start, d)
-						start = time.Now()
-						_, far := smpptest.Pipe()
-						_, err2 := new(smpp.Server).OutbindConn(t.Context(), far, nil)
-						err = errors.Join(err, err2)
-					}
-					about(t, start, d)
-					if !errors.Is(err, smpp.ErrNotBound) {
-						t.Error(err)
-					}
-				case "enquire_link":
-					l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
-					start := time.Now()
-					h, _, _ := l.next()
-					about(t, start, d)
-					if h.Command != pdu.IDEnquireLink {
-						t.Error(h)
-					}
-					start = time.Now() // and no answer
-					<-l.s.Done()
-					about(t, start, 60*time.Second)
-					if !errors.Is(l.s.Err(), smpp.ErrDeadPeer) {
-						t.Error(l.s.Err())
-					}
-				case "inactivity":
-					l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
-					for range 1000 { // off by default; enquire_link is answered
-						h, _, _ := l.next()
-						l.send(pdu.Header{Sequence: h.Sequence}, &pdu.EnquireLinkResp{})
-					}
-					if d != 0 || l.s.Err() != nil {
-						t.Errorf("%v, %v", d, l.s.Err())
-					}
-					client, server := smpptest.Pair(t, &smpp.Config{Inactivity: time.Hour}, new(smpp.Server))
-					if side == smpp.MC {
-						client, server = smpptest.Pair(t, nil, &smpp.Server{Inactivity: time.Hour})
-					}
-					start := time.Now()
-					<-client.Done()
-					<-server.Done()
-					about(t, start, time.Hour)
-					if err := map[smpp.Side]*smpp.Session{smpp.ESME: client, smpp.MC: server}[side].Err(); !errors.Is(err, smpp.ErrInactive) {
-						t.Error(err)
-					}
-				case "response":
-					l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
-					go func() { // keeps the session alive, and answers nothing else
-						for {
-							h, _, frame := l.next()
-							if frame == nil {
-								return
-							}
-							if h.Command == pdu.IDEnquireLink {
-								l.send(pdu.Header{Sequence: h.Sequence}, &pdu.EnquireLinkResp{})
-							}
-						}
-					}()
-					start := time.Now()
-					_, err := l.s.Data(t.Context(), dataSM())
-					about(t, start, d)
-					isRequestError(t, err, smpp.Unknown, false, smpp.ErrTimeout)
-					if l.s.Err() != nil {
-						t.Error(l.s.Err())
-					}
-				default:
-					t.Errorf("timer %s is not tested", tm.Name)
+		t.Run(tm.Name, func(t *testing.T) {
+			for _, name := range tm.RunsOn {
+				side := smpp.MC
+				if strings.HasPrefix(name, "esme") {
+					side = smpp.ESME
 				}
-			})
-		}
+				bubble(t, name, func(t *testing.T) {
+					switch tm.Name {
+					case "session_init":
+						start := time.Now()
+						var err error
+						if side == smpp.ESME {
+							near, _ := smpptest.Pipe()
+							_, err = smpp.AcceptOutbind(t.Context(), near, nil, trusted)
+						} else {
+							l := liveMC(t, new(smpp.Server))
+							<-l.s.Done()
+							err = l.s.Err()
+							about(t, start, d)
+							start = time.Now()
+							_, far := smpptest.Pipe()
+							_, err2 := new(smpp.Server).OutbindConn(t.Context(), far, nil)
+							err = errors.Join(err, err2)
+						}
+						about(t, start, d)
+						if !errors.Is(err, smpp.ErrNotBound) {
+							t.Error(err)
+						}
+					case "enquire_link":
+						l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
+						start := time.Now()
+						h, _, _ := l.next()
+						about(t, start, d)
+						if h.Command != pdu.IDEnquireLink {
+							t.Error(h)
+						}
+						start = time.Now() // and no answer
+						<-l.s.Done()
+						about(t, start, 60*time.Second)
+						if !errors.Is(l.s.Err(), smpp.ErrDeadPeer) {
+							t.Error(l.s.Err())
+						}
+					case "inactivity":
+						l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
+						for range 1000 { // off by default; enquire_link is answered
+							h, _, _ := l.next()
+							l.send(pdu.Header{Sequence: h.Sequence}, &pdu.EnquireLinkResp{})
+						}
+						if d != 0 || l.s.Err() != nil {
+							t.Errorf("%v, %v", d, l.s.Err())
+						}
+						client, server := smpptest.Pair(t, &smpp.Config{Inactivity: time.Hour}, new(smpp.Server))
+						if side == smpp.MC {
+							client, server = smpptest.Pair(t, nil, &smpp.Server{Inactivity: time.Hour})
+						}
+						start := time.Now()
+						<-client.Done()
+						<-server.Done()
+						about(t, start, time.Hour)
+						if err := map[smpp.Side]*smpp.Session{smpp.ESME: client, smpp.MC: server}[side].Err(); !errors.Is(err, smpp.ErrInactive) {
+							t.Error(err)
+						}
+					case "response":
+						l := liveBound(t, side, acceptAll, pdu.Lenient, pdu.V50)
+						go func() { // keeps the session alive, and answers nothing else
+							for {
+								h, _, frame := l.next()
+								if frame == nil {
+									return
+								}
+								if h.Command == pdu.IDEnquireLink {
+									l.send(pdu.Header{Sequence: h.Sequence}, &pdu.EnquireLinkResp{})
+								}
+							}
+						}()
+						start := time.Now()
+						_, err := l.s.Data(t.Context(), dataSM())
+						about(t, start, d)
+						isRequestError(t, err, smpp.Unknown, false, smpp.ErrTimeout)
+						if l.s.Err() != nil {
+							t.Error(l.s.Err())
+						}
+					default:
+						t.Errorf("timer %s is not tested", tm.Name)
+					}
+				})
+			}
+		})
 	}
 }
 

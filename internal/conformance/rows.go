@@ -29,7 +29,8 @@ func read(root string) ([]section, error) {
 		}
 	}
 	var session struct {
-		States      []struct{ Name, Meaning string }
+		StateNames  []struct{ Name, Meaning string } `json:"state_names"`
+		States      map[string]any                   // requests that a test sends in each state
 		Transitions []struct{ From, On, To string }
 		Timers      []struct {
 			Name    string
@@ -42,9 +43,8 @@ func read(root string) ([]section, error) {
 			Then   string
 		}
 	}
-	var live struct{ States map[string]any } // requests that a test sends in each state
 	for name, to := range map[string]any{
-		"session/session.json": &live, "spec/commands.json": &commands, "spec/statuses.json": &statuses, "spec/tlvs.json": &tlvs, "session/conformance.json": &session,
+		"session/session.json": &session, "spec/commands.json": &commands, "spec/statuses.json": &statuses, "spec/tlvs.json": &tlvs,
 	} {
 		data, err := os.ReadFile(filepath.Join(root, "testdata", filepath.FromSlash(name)))
 		if err != nil {
@@ -64,12 +64,12 @@ func read(root string) ([]section, error) {
 		if id := c.ID &^ 0x80000000; id < 0x22 || id > 0x24 { // those of v3.3 alone are known by name only
 			proofs = append(proofs, proof{"pdu", "TestRandomBodiesBothWays/" + c.Name})
 		}
-		if _, ok := live.States[c.Name]; ok {
+		if _, ok := session.States[c.Name]; ok {
 			state := "bound_trx"
 			if strings.HasPrefix(c.Name, "bind_") {
 				state = "open"
 			}
-			proofs = append(proofs, proof{"", "TestConformanceStates/" + state + "/" + c.Name})
+			proofs = append(proofs, proof{"", "TestStates/" + state + "/" + c.Name})
 		}
 		all[0].rows = append(all[0].rows, row{[]string{c.Name, fmt.Sprintf("0x%08X", c.ID), "v" + c.Since}, proofs})
 	}
@@ -81,14 +81,14 @@ func read(root string) ([]section, error) {
 	all = append(all, s)
 
 	s = section{title: "States", intro: "In each state, each command is sent to a message center that lives, which takes it or refuses it as the specification has it.", head: []string{"state", "meaning"}}
-	for _, st := range session.States {
-		s.rows = append(s.rows, row{[]string{st.Name, st.Meaning}, []proof{{"", "TestConformanceStates/" + st.Name}, {"", "TestStateTable"}}})
+	for _, st := range session.StateNames {
+		s.rows = append(s.rows, row{[]string{st.Name, st.Meaning}, []proof{{"", "TestStates/" + st.Name}, {"", "TestStateTable"}}})
 	}
 	all = append(all, s)
 
 	s = section{title: "Transitions", intro: "On a session that lives, by what makes them.", head: []string{"from", "on", "to"}}
 	for _, tr := range session.Transitions {
-		s.rows = append(s.rows, row{[]string{tr.From, words(tr.On), tr.To}, []proof{{"", "TestConformanceTransitions/" + tr.From + "/" + tr.On}}})
+		s.rows = append(s.rows, row{[]string{tr.From, words(tr.On), tr.To}, []proof{{"", "TestTransitions/" + tr.From + "_" + tr.On}}})
 	}
 	all = append(all, s)
 
@@ -98,7 +98,7 @@ func read(root string) ([]section, error) {
 		if t.Default == 0 {
 			byDefault = "off"
 		}
-		s.rows = append(s.rows, row{[]string{t.Name, byDefault, t.Expiry}, timers[t.Name]})
+		s.rows = append(s.rows, row{[]string{t.Name, byDefault, t.Expiry}, append([]proof{{"", "TestTimers/" + t.Name}}, timers[t.Name]...)})
 	}
 	all = append(all, s)
 
@@ -108,7 +108,7 @@ func read(root string) ([]section, error) {
 		if e.Answer != nil {
 			answer = words(e.Answer.Command) + ", " + strings.ReplaceAll(e.Answer.Status, "status_on_error_of_the_field", "the status of the field")
 		}
-		s.rows = append(s.rows, row{[]string{words(e.Case), answer, e.Then}, []proof{{"", "TestConformanceErrors/" + e.Case}}})
+		s.rows = append(s.rows, row{[]string{words(e.Case), answer, e.Then}, []proof{{"", "TestSessionErrors/" + e.Case}}})
 	}
 	all = append(all, s)
 
