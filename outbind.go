@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
 )
@@ -164,22 +163,12 @@ func (l *OutbindListener) serve() {
 	defer l.working.Done()
 	log := l.config.options().log
 	slots := make(chan struct{}, maxOutbinds)
-	pause := 5 * time.Millisecond
 	for {
-		conn, err := l.listener.Accept()
+		conn, err := accept(l.listener, log, l.ctx.Done())
 		if err != nil {
-			temporary, ok := err.(interface{ Temporary() bool })
-			if l.ctx.Err() != nil || !ok || !temporary.Temporary() {
-				l.stop(fmt.Errorf("smpp: %w", err))
-				return
-			}
-			log.Error("smpp: accept failed", "error", err, "pause", pause)
-			t := time.NewTimer(pause)
-			<-t.C
-			pause = min(2*pause, time.Second)
-			continue
+			l.stop(fmt.Errorf("smpp: %w", err))
+			return
 		}
-		pause = 5 * time.Millisecond
 		select {
 		case slots <- struct{}{}:
 		case <-l.ctx.Done():

@@ -276,3 +276,23 @@ func TestOutbindTimers(t *testing.T) {
 		_ = s.Close()
 	})
 }
+
+// A listener that waits because the system has run out of something ends at once.
+func TestOutbindListenerClosedInPause(t *testing.T) {
+	bubble(t, "after failures", func(t *testing.T) {
+		l := newFakeListener()
+		ol := smpp.ListenOutbind(l, &smpp.Config{Logger: quiet}, trusted)
+		for range 10 {
+			l.accept <- temporary{}
+		}
+		synctest.Wait()
+		start := time.Now()
+		_ = ol.Close()
+		if d := time.Since(start); d > 0 {
+			t.Errorf("Close took %v", d)
+		}
+		if _, err := ol.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}

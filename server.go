@@ -208,30 +208,44 @@ func (srv *Server) Serve(l net.Listener) error {
 		srv.mu.Unlock()
 		_ = l.Close()
 	}()
-	pause := 5 * time.Millisecond
 	for {
-		conn, err := l.Accept()
+		conn, err := accept(l, srv.options().log, srv.closing)
 		switch {
 		case err == nil:
-			pause = 5 * time.Millisecond
 			srv.ServeConn(conn)
-			continue
 		case srv.isClosed():
 			return ErrServerClosed
-		}
-		// Out of file descriptors, or a connection that ended too soon: go on.
-		if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
+		default:
 			return fmt.Errorf("smpp: %w", err)
 		}
-		srv.options().log.Error("smpp: accept failed", "error", err, "pause", pause)
+	}
+}
+
+// accept returns the next connection. What passes, such as a lack of file
+// descriptors or a connection that ended too soon, is waited for until stopped is
+// closed.
+func accept(l net.Listener, log *slog.Logger, stopped <-chan struct{}) (net.Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		conn, err := l.Accept()
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-stopped:
+			return nil, err
+		default:
+		}
+		if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
+			return nil, err
+		}
+		log.Error("smpp: accept failed", "error", err, "pause", pause)
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
-		case <-srv.closing:
+		case <-stopped:
 			t.Stop()
-			return ErrServerClosed
+			return nil, err
 		}
-		pause = min(2*pause, time.Second)
 	}
 }
 

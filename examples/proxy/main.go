@@ -244,6 +244,12 @@ func (id mapIDs) response(_ *smpp.Session, body pdu.Body) pdu.Body {
 			r.MessageID = string(id) + m.MessageID
 			return &r
 		}
+	case *pdu.DataSMResp:
+		if m.MessageID != "" {
+			r := *m
+			r.MessageID = string(id) + m.MessageID
+			return &r
+		}
 	case *pdu.SubmitMultiResp:
 		if m.MessageID != "" {
 			r := *m

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -154,12 +155,7 @@ func (g *gateway) send(w http.ResponseWriter, r *http.Request) {
 	}
 	if result != nil {
 		a.IDs = result.IDs()
-		worst := sms.PartAccepted
-		for _, p := range result.Parts {
-			if p.Outcome != sms.PartAccepted && worst != sms.PartUnknown && worst != sms.PartRefused {
-				worst = p.Outcome
-			}
-		}
+		worst := worstOf(result)
 		a.Outcome = worst.String()
 		code = map[sms.PartOutcome]int{
 			sms.PartAccepted: http.StatusOK, sms.PartRefused: http.StatusUnprocessableEntity,
@@ -175,6 +171,17 @@ func (g *gateway) send(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(a) // fails only when nobody waits for it
+}
+
+// worstOf returns the outcome of the part that leaves the most to do: whoever
+// learns that one is unknown must not send the message again without a thought.
+func worstOf(r *sms.Result) sms.PartOutcome {
+	order := []sms.PartOutcome{sms.PartAccepted, sms.PartNeverSent, sms.PartRefused, sms.PartUnknown}
+	worst := 0
+	for _, p := range r.Parts {
+		worst = max(worst, slices.Index(order, p.Outcome))
+	}
+	return order[worst]
 }
 
 func (g *gateway) health(w http.ResponseWriter, _ *http.Request) {
