@@ -169,10 +169,11 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	r.left.Store(int64(o.Messages))
+	r.all = int64(o.Messages)
 	if o.Messages <= 0 {
-		r.left.Store(1 << 62)
+		r.all = 1 << 62
 	}
+	r.left.Store(r.all)
 	if o.Duration > 0 {
 		r.end = o.Warmup + o.Duration
 	}
@@ -263,6 +264,7 @@ type run struct {
 	o        Options
 	messages []*pdu.SubmitSM
 	turn     atomic.Int64 // of messages and tallies
+	all      int64        // requests to be sent, as far as that is a matter of numbers
 	left     atomic.Int64
 	chunk    int64         // requests that a sender takes from left at a time
 	begin    time.Time     // of the warm-up
@@ -404,14 +406,17 @@ func (s *sender) next(ctx context.Context) (since time.Duration, ok bool) {
 // take makes sure that there is one of what is left to send.
 func (s *sender) take() bool {
 	if s.mine == 0 {
-		s.mine = min(s.r.chunk, max(0, s.r.left.Add(-s.r.chunk)+s.r.chunk))
+		before := s.r.left.Add(-s.r.chunk) + s.r.chunk
+		s.mine = min(s.r.chunk, max(0, before))
+		s.at = int((s.r.all - before) % int64(len(s.r.messages))) // so that the addresses take turns, whoever sends
 	}
 	return s.mine > 0
 }
 
 func (s *sender) message() *pdu.SubmitSM {
+	m := s.r.messages[s.at%len(s.r.messages)]
 	s.at++
-	return s.r.messages[s.at%len(s.r.messages)]
+	return m
 }
 
 func (r *run) blocking(ctx, answers context.Context, s *smpp.Session) {

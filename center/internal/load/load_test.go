@@ -287,10 +287,17 @@ func TestDestinations(t *testing.T) {
 		}
 		return accept(n)
 	})
-	mustRun(t, t.Context(), load.Options{Dial: dial, Messages: 100, Window: 1, Destinations: 5, Style: load.Async})
-	for i := range seen {
-		if n := seen[i].Load(); n != 20 {
-			t.Errorf("%d messages to address %d; want 20", n, i)
+	for _, o := range []load.Options{
+		{Window: 1, Style: load.Async},
+		{Conns: 2, Window: 10, Style: load.Blocking},
+		{Conns: 2, Window: 10, Style: load.Blocking, Rate: 10_000},
+	} {
+		o.Dial, o.Messages, o.Destinations = dial, 100, 5
+		mustRun(t, t.Context(), o)
+		for i := range seen {
+			if n := seen[i].Swap(0); n != 20 {
+				t.Errorf("%d connections, window %d: %d messages to address %d; want 20", max(o.Conns, 1), o.Window, n, i)
+			}
 		}
 	}
 }
