@@ -9,13 +9,6 @@ import (
 	"github.com/godwit-sms/smpp/pdu"
 )
 
-// A Spread tells which of several sessions of an account gets a message or a
-// receipt.
-type Spread = route.Spread
-
-// ParseSpread reads the name of a spread; see route.ParseSpread.
-func ParseSpread(name string) (Spread, error) { return route.ParseSpread(name) }
-
 // An Outbind is where an ESME listens that is to be asked to bind when something
 // waits for it. SMPP v5.0, section 2.2.1.
 type Outbind struct {
@@ -31,7 +24,7 @@ type Outbind struct {
 type Delivery struct {
 	// Spread is how what is for the account is spread over its sessions. Zero:
 	// route.SameBind.
-	Spread Spread
+	Spread route.Spread
 	// AtMostOnce has a message for the account committed before it is sent, so
 	// that it is never sent twice: one whose fate a crash or a broken connection
 	// leaves open is UNKNOWN until its validity ends. It costs a commit for each

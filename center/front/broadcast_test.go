@@ -124,7 +124,7 @@ func TestBroadcast(t *testing.T) {
 
 func TestBroadcastReplaceAndCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(20 * 365 * 24 * time.Hour)
+		time.Sleep(21 * 365 * 24 * time.Hour)
 		b := open(t, center.Config{DefaultTexts: map[uint8]string{1: "canned"}, Areas: []string{"north", "south"}, Accounts: []account.Account{
 			{ID: "demo", Password: "demo", Delivery: account.Delivery{Areas: []string{"north", "south"}}}, {ID: "shop", Password: "x"},
 		}})

@@ -46,7 +46,7 @@ func bubble(t *testing.T, fn func(*testing.T, store.Store)) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(20 * 365 * 24 * time.Hour) // ids follow the clock from 2020 on
+				time.Sleep(21 * 365 * 24 * time.Hour) // ids follow the clock from 2020 on
 				s := open(t)
 				defer func() {
 					if err := s.Close(); err != nil {
@@ -192,6 +192,11 @@ func wantStatus(t *testing.T, what string, err error, want pdu.Status) {
 	if !errors.As(err, &status) || status != want {
 		t.Errorf("%s: %v; want %v", what, err, want)
 	}
+}
+
+func isStatus(err error, want pdu.Status) bool {
+	var status pdu.Status
+	return errors.As(err, &status) && status == want
 }
 
 func relative(t *testing.T, d time.Duration) pdu.Time {
