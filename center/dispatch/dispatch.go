@@ -246,10 +246,14 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 func (d *Dispatcher) load(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	high, err := d.cfg.Store.Highest(ctx, d.cfg.Shard)
+	if err != nil {
+		return err
+	}
+	d.ids.Skip(high) // even if the clock was set back
 	now := time.Now().UnixNano()
 	pauses := make(map[*queue][]pauser)
-	err := d.cfg.Store.Load(ctx, d.cfg.Shard, func(m *message.Message) error {
-		d.ids.Skip(m.ID)
+	err = d.cfg.Store.Load(ctx, d.cfg.Shard, func(m *message.Message) error {
 		e := d.newEntry(m)
 		e.msg = nil
 		switch {

@@ -351,3 +351,31 @@ func TestOutcomes(t *testing.T) {
 		})
 	}
 }
+
+// IDs are above all that were given out, also when the clock was set back and
+// nothing of them is live any more.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(21 * 365 * 24 * time.Hour) // ids follow the clock from 2020 on
+		r := open(t, &network{window: 1}, nil)
+		ahead := r.NextID(time.Now().Add(48*time.Hour), 1)
+		m := r.message("x", "49")
+		m.ID, m.Group = ahead, ahead
+		if err := r.Submit(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := r.state(ahead); s != pdu.StateDelivered {
+			t.Fatalf("state %v", s)
+		}
+		r.Close()
+		again, err := dispatch.New(t.Context(), dispatch.Config{Store: r.store, Router: r.net, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		if id := again.NextID(time.Now(), 1); id <= ahead {
+			t.Errorf("id %v is not above %v", id, ahead)
+		}
+	})
+}

@@ -84,6 +84,9 @@ type Store interface {
 	// ids, until fn returns an error, which Load returns. They may come without
 	// content.
 	Load(ctx context.Context, shard int, fn func(*message.Message) error) error
+	// Highest returns the highest id of a shard that is known, live or not; zero:
+	// none. IDs to come have to be above it.
+	Highest(ctx context.Context, shard int) (message.ID, error)
 	// Prune forgets the messages that became final before a time, and returns
 	// how many they were.
 	Prune(ctx context.Context, before time.Time) (int, error)

@@ -229,6 +229,21 @@ func (s *Store) Load(ctx context.Context, shard int, fn func(*message.Message) e
 	return nil
 }
 
+// Highest returns the highest id of a shard that is known.
+func (s *Store) Highest(_ context.Context, shard int) (high message.ID, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return 0, store.ErrClosed
+	}
+	for id := range s.messages {
+		if id.Shard() == shard {
+			high = max(high, id)
+		}
+	}
+	return high, nil
+}
+
 // Prune forgets the messages that became final before a time.
 func (s *Store) Prune(_ context.Context, before time.Time) (int, error) {
 	s.mu.Lock()

@@ -283,7 +283,15 @@ func (s *Store) highest(shard int) (message.ID, error) {
 	if id, known := s.high[shard]; known {
 		return id, nil
 	}
-	var high message.ID
+	high, err := s.last(shard)
+	if err == nil {
+		s.high[shard] = high
+	}
+	return high, err
+}
+
+// last returns the highest id of a shard in the database.
+func (s *Store) last(shard int) (high message.ID, err error) {
 	for _, space := range []byte{keyLive, keyHistory} {
 		from, to := shardBounds(space, shard)
 		it, err := s.db.NewIter(&engine.IterOptions{LowerBound: from, UpperBound: to})
@@ -297,7 +305,6 @@ func (s *Store) highest(shard int) (message.ID, error) {
 			return 0, fmt.Errorf("store: %w", err)
 		}
 	}
-	s.high[shard] = high
 	return high, nil
 }
 

@@ -388,6 +388,15 @@ func (s *Store) Lookup(_ context.Context, index, key string) (id message.ID, err
 	return id, err
 }
 
+// Highest returns the highest id of a shard that is known.
+func (s *Store) Highest(_ context.Context, shard int) (message.ID, error) {
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	return s.last(shard)
+}
+
 // Load calls fn with every live message of a shard, without its content.
 func (s *Store) Load(ctx context.Context, shard int, fn func(*message.Message) error) error {
 	if err := s.enter(); err != nil {

@@ -249,6 +249,18 @@ func testLoad(t *testing.T, s store.Store) {
 	if err := s.Commit(t.Context(), 1, 0, []store.Op{{Kind: store.Accept, Message: sample(elsewhere.Next(began, 1))}}); err != nil {
 		t.Fatal(err)
 	}
+	if high, err := s.Highest(t.Context(), 0); err != nil || high != want[len(want)-1] {
+		t.Errorf("Highest: %v, %v; want %v", high, err, want[len(want)-1])
+	}
+	if high, err := s.Highest(t.Context(), 2); err != nil || high != 0 {
+		t.Errorf("Highest of nothing: %v, %v", high, err)
+	}
+	last := want[len(want)-1]
+	want = want[:len(want)-1]
+	commit(t, s, store.Op{Kind: store.Final, ID: last, State: pdu.StateDelivered, At: began})
+	if high, err := s.Highest(t.Context(), 0); err != nil || high != last {
+		t.Errorf("Highest, which is not live: %v, %v; want %v", high, err, last)
+	}
 	var got []message.ID
 	if err := s.Load(t.Context(), 0, func(m *message.Message) error { got = append(got, m.ID); return nil }); err != nil || !slices.Equal(got, want) {
 		t.Errorf("Load: %v, %v; want %v", got, err, want)
