@@ -17,6 +17,7 @@ import (
 	"github.com/godwit-sms/smpp/center/handset"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/sms"
 	"github.com/godwit-sms/smpp/tlv"
@@ -424,5 +425,56 @@ func TestOutbind(t *testing.T) {
 	defer mu.Unlock()
 	if want := []string{"0", "1", "2", "3"}; !slices.Equal(got, want) {
 		t.Errorf("received %q; want %q", got, want)
+	}
+}
+
+// What waited before a restart calls its ESME too: a receipt here.
+func TestOutbindAfterRestart(t *testing.T) {
+	kept := new(memory.Store)
+	defer func() { _ = kept.Close() }()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan *sms.Receipt, 1)
+	listener := smpp.ListenOutbind(l, &smpp.Config{SystemID: "demo", Password: "demo", Logger: quiet, Handler: smpp.HandlerFor(func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
+		if r, ok := (sms.Profile{}).ReadReceipt(m); ok {
+			got <- r
+		}
+		return nil, nil
+	})}, func(_ context.Context, o *pdu.Outbind) error {
+		if o.SystemID != "smpp" { // the center's own name
+			return errors.New("a stranger")
+		}
+		return nil
+	})
+	defer func() { _ = listener.Close() }()
+	asked := account.Account{ID: "demo", Password: "demo"}
+	b := open(t, center.Config{Store: kept, Handset: handset.Profile{Delay: -1}, Accounts: []account.Account{asked}})
+	here, there := net.Pipe()
+	b.center.ServeConn(there)
+	s, err := smpp.Bind(t.Context(), here, &smpp.Config{SystemID: "demo", Password: "demo", Bind: smpp.Transmitter, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := text(mobile, "x")
+	m.RegisteredDelivery = pdu.FinalReceipt
+	resp, err := s.Submit(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := b.center.Shutdown(ctx); err != nil { // delivered: its receipt waits
+		t.Fatal(err)
+	}
+	asked.Delivery.Outbind.Address = "smpp://" + l.Addr().String()
+	b = open(t, center.Config{Store: kept, Accounts: []account.Account{asked}})
+	defer b.close()
+	if _, err := listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; r.ID != resp.MessageID || r.State != pdu.StateDelivered {
+		t.Errorf("receipt %+v of %s", r, resp.MessageID)
 	}
 }

@@ -97,10 +97,15 @@ func TestCrashAtEveryStep(t *testing.T) {
 			if !changed {
 				was = acked[id]
 			}
-			if rnd.IntN(2) == 0 {
+			switch rnd.IntN(6) {
+			case 0, 1:
 				was.attempts++
+				was.state = pdu.StateEnroute
 				ops = append(ops, store.Op{Kind: store.Attempt, ID: id, Attempts: was.attempts})
-			} else {
+			case 2:
+				was.state = pdu.StateUnknown
+				ops = append(ops, store.Op{Kind: store.Begin, ID: id}, store.Op{Kind: store.Lose, ID: id})
+			default:
 				was.state = pdu.StateDelivered
 				ops = append(ops, store.Op{Kind: store.Final, ID: id, State: was.state, At: began})
 				live = append(live[:i], live[i+1:]...)
@@ -148,7 +153,11 @@ func checkMoment(t *testing.T, m moment) {
 			done[op.Message.ID] = stateOf(op.Message)
 		case store.Attempt:
 			st := done[op.ID]
-			st.attempts = op.Attempts
+			st.attempts, st.state = op.Attempts, pdu.StateEnroute
+			done[op.ID] = st
+		case store.Lose:
+			st := done[op.ID]
+			st.state = pdu.StateUnknown
 			done[op.ID] = st
 		case store.Final:
 			st := done[op.ID]
