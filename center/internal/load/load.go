@@ -382,7 +382,7 @@ func (r *run) sender() *sender { return &sender{r: r, at: int(r.turn.Add(1))} }
 // counts. It reports false when there is none.
 func (s *sender) next(ctx context.Context) (since time.Duration, ok bool) {
 	r := s.r
-	warming := time.Since(r.begin) < r.o.Warmup
+	warming := r.o.Warmup > 0 && time.Since(r.begin) < r.o.Warmup
 	if ctx.Err() != nil || !warming && !s.take() {
 		return 0, false
 	}
