@@ -117,6 +117,8 @@ type Session struct {
 	// calls are those to be used again. They are not shared by sessions: a
 	// channel belongs to the bubble of testing/synctest that made it.
 	calls sync.Pool
+	watch atomic.Pointer[watch]
+	maybe <-chan struct{} // of the context that may be watched next
 
 	// of the reader
 	hearsLoad   bool // it may come as congestion_state
@@ -330,14 +332,19 @@ func (s *Session) Err() error {
 
 // A call is a request whose sender waits.
 type call struct {
-	done   chan struct{} // gets one value
-	header pdu.Header
-	body   pdu.Body
-	err    error
+	done     chan struct{} // gets a value with the outcome, and another if the watch gives up
+	header   pdu.Header
+	body     pdu.Body
+	err      error
+	watch    *watch      // that the sender relies on to be told of the end of its context
+	finished atomic.Bool // the outcome is there; for calls with a watch
 }
 
 func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 	c.header, c.body, c.err = h, body, err
+	if c.watch != nil {
+		c.finished.Store(true)
+	}
 	c.done <- struct{}{}
 }
 
@@ -349,19 +356,37 @@ func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error) {
 	c, _ := s.calls.Get().(*call)
 	if c == nil {
-		c = &call{done: make(chan struct{}, 1)}
+		c = &call{done: make(chan struct{}, 2)}
+	}
+	d := ctx.Done()
+	if w := s.watch.Load(); w != nil && w.ends == d {
+		c.watch = w
 	}
 	seq, err := s.submit(ctx, req, c, true)
 	if err != nil {
+		c.watch = nil
 		s.calls.Put(c)
 		return nil, err
 	}
-	if err := s.awaitCall(ctx, req.Command(), seq, c.done); err != nil {
-		return nil, err // the response may still come, so the call is not used again
+	if c.watch != nil && c.watch == s.watch.Load() && !c.watch.ended.Load() {
+		<-c.done
+	} else {
+		if d != nil && c.watch == nil && seq%watchEvery == 0 {
+			s.consider(ctx)
+		}
+		if err := s.awaitCall(ctx, req.Command(), seq, c.done); err != nil {
+			return nil, err // the response may still come, so the call is not used again
+		}
+	}
+	if c.watch != nil && !c.finished.Load() {
+		return nil, s.gaveUp(ctx, req.Command(), seq)
 	}
 	body, err := c.body, c.err
-	c.body, c.err = nil, nil
-	s.calls.Put(c)
+	if c.watch == nil || !c.watch.ended.Load() { // or there may be another value in its channel
+		c.body, c.err, c.watch = nil, nil, nil
+		c.finished.Store(false)
+		s.calls.Put(c)
+	}
 	return body, err
 }
 
@@ -381,9 +406,14 @@ func (s *Session) awaitCall(ctx context.Context, id pdu.CommandID, seq uint32, d
 	case <-done: // both at once: what is known counts
 		return nil
 	default:
-		s.forsake(seq)
-		return &RequestError{Command: id, Sequence: seq, Sent: true, Err: context.Cause(ctx)}
+		return s.gaveUp(ctx, id, seq)
 	}
+}
+
+// gaveUp is the error of a request that nobody waits for any more, as ctx ended.
+func (s *Session) gaveUp(ctx context.Context, id pdu.CommandID, seq uint32) error {
+	s.forsake(seq)
+	return &RequestError{Command: id, Sequence: seq, Sent: true, Err: context.Cause(ctx)}
 }
 
 // A RoundTripper sends a request and waits for its response, as
@@ -843,6 +873,9 @@ func (s *Session) sweep() {
 	if act == doEnquire {
 		s.timers.enquired = max(now, 1)
 	}
+	if s.win.used == 0 && !s.touched {
+		s.unwatch()
+	}
 	quiet := !s.touched && s.win.used == 0 && len(s.late) == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
 	if s.in.relax() && quiet {
 		s.win.slots, s.out, s.spare, s.enc, s.raw = nil, nil, nil, nil, nil
@@ -1126,6 +1159,7 @@ func (s *Session) finish(why error) {
 	ctl := s.ctl
 	s.ctl, s.out, s.spare, s.win.slots, s.late = nil, nil, nil, nil, nil
 	s.received = s.rx
+	s.unwatch()
 	s.wake()
 	s.mu.Unlock()
 	s.cancel()
