@@ -730,6 +730,9 @@ func (l *lane) until(due time.Time) bool {
 		return true
 	case <-l.c.closing:
 		return true
+	case <-l.c.stalled:
+		<-l.c.dead
+		return false
 	case <-l.c.dead:
 		return false
 	}

@@ -522,3 +522,21 @@ func TestAccept(t *testing.T) {
 		}
 	}
 }
+
+// What is under way when a connection stalls does not arrive either.
+func TestStalledUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &smpptest.Faults{Received: smpptest.Rates{Latency: smpptest.Constant(time.Second)}}
+		s, err := faulty(t, f, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Next(pdu.IDEnquireLink, smpptest.Stalled)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		time.AfterFunc(500*time.Millisecond, func() { _ = s.EnquireLink(ctx) }) // does not arrive
+		if _, err := s.Submit(ctx, &pdu.SubmitSM{}); smpp.Outcome(err) != smpp.Unknown {
+			t.Errorf("the response arrived on a connection that has stalled: %v", err)
+		}
+	})
+}
