@@ -115,7 +115,7 @@ func (l *link) run() {
 		return
 	}
 	lowest := orElse(max(c.MinBackoff, 0), DefaultMinBackoff)
-	highest := max(orElse(max(c.MaxBackoff, 0), DefaultMaxBackoff), lowest)
+	highest := orElse(max(c.MaxBackoff, 0), DefaultMaxBackoff)
 	step := 0 // of the backoff; unlike Failures it counts sessions that ended soon
 	for {
 		s, err := l.attempt()

@@ -203,7 +203,10 @@ func (c *Client) retry(ctx context.Context, t *ticket, req, body pdu.Body, refus
 		}
 		// What is known of it is that it was refused, not that it was never sent.
 		var last *RequestError
-		if errors.As(err, &last) {
+		switch {
+		case errors.Is(err, ErrGaveUp):
+			err = ErrGaveUp // without the errors of binds
+		case errors.As(err, &last):
 			err = last.Err
 		}
 		return body, fmt.Errorf("%w (sent %d times, then: %w)", refusal, n, err)
@@ -212,7 +215,7 @@ func (c *Client) retry(ctx context.Context, t *ticket, req, body pdu.Body, refus
 
 // pause waits before the next attempt after n.
 func (c *Client) pause(ctx context.Context, n int) error {
-	limit := backoff(n, orElse(c.RetryBackoff, DefaultRetryBackoff), orElse(c.MaxRetryBackoff, DefaultMaxRetryBackoff))
+	limit := backoff(n, orElse(max(c.RetryBackoff, 0), DefaultRetryBackoff), orElse(max(c.MaxRetryBackoff, 0), DefaultMaxRetryBackoff))
 	t := time.NewTimer(jitter(limit/2, limit))
 	defer t.Stop()
 	select {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -1158,4 +1159,57 @@ func TestClientPassesASlotOn(t *testing.T) {
 			close(b.open)
 		}
 	})
+}
+
+// A request that was refused is told as such, whatever then made the client give
+// up: the errors of its binds say nothing about it.
+func TestClientGivesUpOnARefusedRequest(t *testing.T) {
+	bubble(t, "a bind that cannot be encoded", func(t *testing.T) {
+		var n network
+		r := &throttle{status: pdu.StatusThrottled, refuse: always}
+		a := n.serve(t, "a", &smpp.Server{Handler: r.handler()})
+		var over atomic.Bool
+		list := append(targets("a"), smpp.Target{URL: "smpp://b", Config: &smpp.Config{Dialer: &n, Logger: quiet, SystemType: "longer than it may be"}})
+		n.serve(t, "b", &smpp.Server{})
+		c := connect(t, &n, &smpp.Client{Targets: list, GiveUp: func(l smpp.Link) bool { return l.Target == 1 || over.Load() }})
+		failed := make(chan error, 1)
+		go func() {
+			_, err := c.Submit(t.Context(), message)
+			failed <- err
+		}()
+		synctest.Wait()
+		over.Store(true)
+		n.set("a", nil)
+		_ = a.Close()
+		err := <-failed
+		if smpp.Outcome(err) != smpp.Refused || !errors.Is(err, pdu.StatusThrottled) || !errors.Is(err, smpp.ErrGaveUp) {
+			t.Errorf("%v: %v", smpp.Outcome(err), err)
+		}
+	})
+}
+
+// What the pauses between attempts are with settings that are unusual.
+func TestClientRetryBackoffs(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		first, most time.Duration
+		least       time.Duration // of three pauses
+	}{
+		{"negative, as zero", -1, -1, (250 + 500 + 1000) * time.Millisecond / 2},
+		{"the first longer than the default of the longest", time.Minute, 0, 90 * time.Second},
+	} {
+		bubble(t, test.name, func(t *testing.T) {
+			var n network
+			r := &throttle{status: pdu.StatusThrottled, refuse: always}
+			n.serve(t, "mc", &smpp.Server{Handler: r.handler()})
+			c := connect(t, &n, &smpp.Client{Targets: targets("mc"), RetryBackoff: test.first, MaxRetryBackoff: test.most, Attempts: 4})
+			start := time.Now()
+			if _, err := c.Submit(t.Context(), message); !errors.Is(err, pdu.StatusThrottled) || r.refused != 4 {
+				t.Errorf("%d times, %v", r.refused, err)
+			}
+			if d := time.Since(start); d < test.least || d > 3*test.least {
+				t.Errorf("3 pauses took %v", d)
+			}
+		})
+	}
 }
