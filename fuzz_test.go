@@ -3,6 +3,7 @@ package smpp_test
 import (
 	"encoding/hex"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -37,25 +38,7 @@ func FuzzSession(f *testing.F) {
 		near, far := smpptest.Pipe()
 		s := (&smpp.Server{Handler: acceptAll, Logger: quiet, MaxPDU: 4096}).ServeConn(far)
 		_ = near.SetDeadline(time.Now().Add(20 * time.Second))
-		go func() {
-			_, _ = near.Write(append(bind[:len(bind):len(bind)], octets...)) // the session may be gone before the last octet
-			_ = near.(interface{ CloseWrite() error }).CloseWrite()
-		}()
-		answers, err := io.ReadAll(near)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for len(answers) > 0 {
-			frame, rest, err := pdu.Split(answers, 1<<20)
-			if err != nil || frame == nil {
-				t.Fatalf("the session wrote % x: %v", answers, err)
-			}
-			if h, _, err := pdu.Decode(frame); err != nil {
-				t.Fatalf("%v: %v", h, err)
-			}
-			answers = rest
-		}
-		_ = near.Close()
+		feed(t, near, append(bind[:len(bind):len(bind)], octets...))
 		<-s.Done()
 	})
 }
@@ -106,25 +89,32 @@ func FuzzClientSession(f *testing.F) {
 			}
 			octets = append(frame, octets...)
 		}
-		go func() {
-			_, _ = near.Write(octets) // the session may be gone before the last octet
-			_ = near.(interface{ CloseWrite() error }).CloseWrite()
-		}()
-		answers, err := io.ReadAll(near)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for len(answers) > 0 {
-			frame, rest, err := pdu.Split(answers, 1<<20)
-			if err != nil || frame == nil {
-				t.Fatalf("the session wrote % x: %v", answers, err)
-			}
-			if h, _, err := pdu.Decode(frame); err != nil {
-				t.Fatalf("%v: %v", h, err)
-			}
-			answers = rest
-		}
-		_ = near.Close()
+		feed(t, near, octets)
 		<-ended
 	})
+}
+
+// feed writes octets to a session and checks that what it answers, up to the end,
+// is PDUs.
+func feed(t *testing.T, conn net.Conn, octets []byte) {
+	t.Helper()
+	go func() {
+		_, _ = conn.Write(octets) // the session may be gone before the last octet
+		_ = conn.(interface{ CloseWrite() error }).CloseWrite()
+	}()
+	answers, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(answers) > 0 {
+		frame, rest, err := pdu.Split(answers, 1<<20)
+		if err != nil || frame == nil {
+			t.Fatalf("the session wrote % x: %v", answers, err)
+		}
+		if h, _, err := pdu.Decode(frame); err != nil {
+			t.Fatalf("%v: %v", h, err)
+		}
+		answers = rest
+	}
+	_ = conn.Close()
 }
