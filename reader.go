@@ -206,13 +206,14 @@ func (src *source) idle() bool {
 	s := src.s
 	s.mu.Lock()
 	live := s.err == nil && s.state != StateUnbound
-	s.mu.Unlock()
-	if !live {
-		return false
+	if live { // with the lock held: once it is not, there is a deadline that counts
+		_ = s.conn.SetReadDeadline(time.Time{})
 	}
-	_ = s.conn.SetReadDeadline(time.Time{})
-	src.shrink()
-	return true
+	s.mu.Unlock()
+	if live {
+		src.shrink()
+	}
+	return live
 }
 
 // shrink lets go of a buffer that is larger than what it holds.
