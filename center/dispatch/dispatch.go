@@ -963,6 +963,10 @@ func (d *Dispatcher) flag(e *entry, m *message.Message) {
 	}
 }
 
+// maxCommit is how many messages are committed at once, so that those who submit
+// are not held up when very many come to their time together.
+const maxCommit = 1000
+
 // commitLoop commits what attempts and deadlines have brought, many at a time.
 func (d *Dispatcher) commitLoop() {
 	defer d.stopped.Done()
@@ -984,8 +988,8 @@ func (d *Dispatcher) commitAll() (more bool) {
 	d.busy++ // nobody may take this for idle
 	d.mu.Unlock()
 	more = len(endings)+len(updates)+len(notes)+len(answers) > 0
-	if len(updates) > 0 {
-		d.commitUpdates(updates)
+	for piece := range slices.Chunk(updates, maxCommit) {
+		d.commitUpdates(piece)
 	}
 	for _, n := range notes {
 		d.tell(n)
@@ -1092,24 +1096,23 @@ func (d *Dispatcher) insist(endings []ending) {
 			kept = append(kept, x)
 		}
 	}
-	if endings = kept; len(passing) > 0 {
+	if len(passing) > 0 {
 		_ = d.finish(context.Background(), passing) // cannot fail: there is nothing to commit
 	}
-	if len(endings) == 0 {
-		return
-	}
-	for {
-		err := d.finish(context.Background(), endings)
-		if err == nil {
-			return
-		}
-		d.log.Error("final states cannot be committed", "messages", len(endings), "error", err)
-		t := time.NewTimer(time.Second)
-		select {
-		case <-t.C:
-		case <-d.stop:
-			t.Stop()
-			return
+	for piece := range slices.Chunk(kept, maxCommit) {
+		for {
+			err := d.finish(context.Background(), piece)
+			if err == nil {
+				break
+			}
+			d.log.Error("final states cannot be committed", "messages", len(piece), "error", err)
+			t := time.NewTimer(time.Second)
+			select {
+			case <-t.C:
+			case <-d.stop:
+				t.Stop()
+				return
+			}
 		}
 	}
 }
@@ -1127,7 +1130,10 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		m := x.e.msg
 		if m == nil {
 			var err error
-			if m, err = d.cfg.Store.Get(ctx, x.e.id); err != nil {
+			if m, err = d.cfg.Store.Get(ctx, x.e.id); errors.Is(err, store.ErrNotFound) {
+				d.log.Error("a message is not in the store any more", "id", x.e.id) // somebody else had a hand in it
+				continue
+			} else if err != nil {
 				return err
 			}
 			x.e.msg = m

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
+	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/pdu"
 )
@@ -376,6 +378,53 @@ func TestClockSetBack(t *testing.T) {
 		defer again.Close()
 		if id := again.NextID(time.Now(), 1); id <= ahead {
 			t.Errorf("id %v is not above %v", id, ahead)
+		}
+	})
+}
+
+// A counting store knows the largest commit.
+type counting struct {
+	*memory.Store
+	mu   sync.Mutex
+	most int
+}
+
+func (c *counting) Commit(ctx context.Context, shard int, epoch uint64, ops []store.Op) error {
+	c.mu.Lock()
+	c.most = max(c.most, len(ops))
+	c.mu.Unlock()
+	return c.Store.Commit(ctx, shard, epoch, ops)
+}
+
+// However many come to their time together, they are committed in pieces.
+func TestManyTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := &counting{Store: new(memory.Store)}
+		r := open(t, new(network), func(c *dispatch.Config) { c.Store = kept })
+		begin := time.Now()
+		var ids []message.ID
+		for range 5000 {
+			m := r.message("x", "49")
+			m.State, m.Due, m.Expires = pdu.StateScheduled, begin.Add(time.Minute), begin.Add(time.Hour)
+			if err := r.Submit(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, m.ID)
+		}
+		for _, step := range []struct {
+			at   time.Duration
+			want message.State
+		}{{2 * time.Minute, pdu.StateEnroute}, {2 * time.Hour, pdu.StateExpired}} {
+			time.Sleep(time.Until(begin.Add(step.at)))
+			synctest.Wait()
+			for _, id := range ids {
+				if m, err := kept.Get(t.Context(), id); err != nil || m.State != step.want {
+					t.Fatalf("%v after %v: %v, %v; want %v", id, step.at, m.State, err, step.want)
+				}
+			}
+		}
+		if s := r.Stats(); s.Live != 0 || kept.most > 2000 {
+			t.Errorf("%d are left; the largest commit had %d operations", s.Live, kept.most)
 		}
 	})
 }

@@ -286,17 +286,24 @@ func TestFieldErrors(t *testing.T) {
 			// Commands that a message center has but this one does not, and those of vendors.
 			for _, id := range []pdu.CommandID{0x00000022, 0x00000023, 0x00000024, 0x00010200, 0x00000107} {
 				want := pdu.StatusInvalidCommandID
-				if status, err := b.raw(&pdu.Unknown{ID: id}, version); err != nil || status != want {
-					t.Errorf("%v: command %#x: %v, %v; want %v", version, uint32(id), status, err, want)
+				answer := pdu.IDGenericNack
+				if h, err := b.exchange(&pdu.Unknown{ID: id}, version); err != nil || h.Status != want || h.Command != answer {
+					t.Errorf("%v: command %#x: %v with %v, %v; want %v with %v", version, uint32(id), h.Command, h.Status, err, answer, want)
 				}
 			}
 		})
 	}
 }
 
-// raw sends a request as the widest version has it, on a connection of its own
-// that is bound as version v, and returns the status of the answer.
+// raw returns the status that answers a request; see exchange.
 func (b *bench) raw(p pdu.Body, v pdu.Version) (pdu.Status, error) {
+	h, err := b.exchange(p, v)
+	return h.Status, err
+}
+
+// exchange sends a request as the widest version has it, on a connection of its
+// own that is bound as version v, and returns the header of the answer.
+func (b *bench) exchange(p pdu.Body, v pdu.Version) (pdu.Header, error) {
 	here, there := net.Pipe()
 	b.t.Helper()
 	b.center.ServeConn(there)
@@ -318,8 +325,7 @@ func (b *bench) raw(p pdu.Body, v pdu.Version) (pdu.Status, error) {
 		return h, err
 	}
 	if h, err := exchange(&pdu.BindTransmitter{Bind: pdu.Bind{SystemID: "demo", Password: "demo", InterfaceVersion: v}}, 1); err != nil || h.Status != pdu.StatusOK {
-		return h.Status, errors.Join(err, errors.New("the bind failed"))
+		return h, errors.Join(err, errors.New("the bind failed"))
 	}
-	h, err := exchange(p, 2)
-	return h.Status, err
+	return exchange(p, 2)
 }

@@ -390,13 +390,13 @@ func TestOutbind(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
 	more := make(chan struct{}, 10)
-	listener := smpp.ListenOutbind(l, &smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver, Logger: quiet, Handler: smpp.HandlerFor(func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
+	listener := smpp.ListenOutbind(l, &smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver, Logger: quiet, Handler: smpp.Inline(smpp.HandlerFor(func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, sms.Text(m))
 		more <- struct{}{}
 		return nil, nil
-	})}, func(_ context.Context, o *pdu.Outbind) error {
+	}))}, func(_ context.Context, o *pdu.Outbind) error {
 		if o.SystemID != "center" || o.Password != "knock" {
 			return errors.New("a stranger")
 		}
