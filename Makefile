@@ -11,8 +11,9 @@ BENCH    ?= .
 FUZZ     ?= .
 FUZZTIME ?= 1m
 DURATION ?= 10m
+CRASHES  ?= 100
 
-.PHONY: check test bench table latency conformance fuzz soak vuln
+.PHONY: check test bench table latency conformance fuzz soak crash vuln
 
 # Vet and lint both modules.
 check:
@@ -54,6 +55,10 @@ fuzz:
 # Traffic over 50 sessions with random faults for DURATION, every request accounted for; the report goes to soak.txt too.
 soak:
 	go run ./internal/soak -duration '$(DURATION)' -report soak.txt
+
+# smpp serve killed with SIGKILL under load CRASHES times, and every message accounted for; the report goes to crash.txt too.
+crash:
+	go run ./center/internal/crash -crashes '$(CRASHES)' -report crash.txt
 
 # Known vulnerabilities in what both modules reach.
 vuln:
