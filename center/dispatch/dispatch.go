@@ -128,8 +128,8 @@ type Config struct {
 	MaxPerAccount int
 
 	// Receipt makes the receipt or notification (by its Kind) that tells of m in
-	// its state, or nil for none. It sets everything but the ID. Nil: there are
-	// none.
+	// its state, or nil for none. It sets everything but the ID, and must not keep
+	// m. Nil: there are none.
 	Receipt func(m *message.Message, kind message.Kind, at time.Time) *message.Message
 	// Alert makes the delivery pending flag of m, a message of kind Alert in state
 	// scheduled, or nil for none. It sets everything but the ID. Nil: there are
@@ -1122,6 +1122,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	now := time.Now()
 	ops := make([]store.Op, 0, 2*len(endings))
 	receipts := make([]*message.Message, 0, len(endings))
+	var ended message.Message // that a receipt tells of
 	for i := range endings {
 		x := &endings[i]
 		if x.e.once != nil {
@@ -1161,7 +1162,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		if d.cfg.Receipt == nil || !m.WantsReceipt(state) {
 			continue
 		}
-		ended := *m
+		ended = *m
 		ended.State, ended.Final, ended.Error = state, now, x.err
 		if r := d.cfg.Receipt(&ended, message.Receipt, now); r != nil {
 			r.ID = d.ids.Next(now, 1)

@@ -116,7 +116,8 @@ var ErrRecord = errors.New("message: the record is damaged")
 // memory. The error wraps ErrRecord, or tells of a record that a newer version
 // wrote.
 func ParseRecord(b []byte) (*Message, error) {
-	m, rest, err := parseFacts(b)
+	m := new(Message)
+	rest, err := m.SetFacts(b)
 	if err == nil && len(rest) > 0 {
 		err = m.SetContent(rest)
 	}
@@ -128,21 +129,27 @@ func ParseRecord(b []byte) (*Message, error) {
 
 // ParseFacts reads a record and leaves its content out.
 func ParseFacts(b []byte) (*Message, error) {
-	m, _, err := parseFacts(b)
-	return m, err
+	m := new(Message)
+	if _, err := m.SetFacts(b); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-func parseFacts(b []byte) (*Message, []byte, error) {
+// SetFacts sets all of the message but its content to what a record has, and
+// returns the content, which SetContent reads, as a part of b. The errors are
+// those of ParseRecord; m is of no use then.
+func (m *Message) SetFacts(b []byte) (content []byte, err error) {
 	if len(b) > 0 && b[0] > recordForm2 {
-		return nil, nil, fmt.Errorf("message: a record of form %d; this version reads up to %d", b[0], recordForm2)
+		return nil, fmt.Errorf("message: a record of form %d; this version reads up to %d", b[0], recordForm2)
 	}
 	r := reader{b: b}
-	m := new(Message)
+	*m = Message{}
 	form := r.octets(1)
 	ids := r.octets(16)
 	fixed := r.octets(12)
 	if r.failed || form[0] < recordForm {
-		return nil, nil, ErrRecord
+		return nil, ErrRecord
 	}
 	m.ID, m.Group = ID(binary.BigEndian.Uint64(ids)), ID(binary.BigEndian.Uint64(ids[8:]))
 	m.Kind, m.IDFormat, m.State, m.ESMClass, m.ProtocolID = Kind(fixed[0]&0xF), Format(fixed[0]>>4), State(fixed[1]), pdu.ESMClass(fixed[2]), fixed[3]
@@ -165,7 +172,7 @@ func parseFacts(b []byte) (*Message, []byte, error) {
 	}
 	text := string(r.octets(total))
 	if r.failed {
-		return nil, nil, ErrRecord
+		return nil, ErrRecord
 	}
 	from := 0
 	for i, s := range words {
@@ -174,10 +181,10 @@ func parseFacts(b []byte) (*Message, []byte, error) {
 	}
 	if form[0] == recordForm2 {
 		if m.readMore(&r); r.failed {
-			return nil, nil, ErrRecord
+			return nil, ErrRecord
 		}
 	}
-	return m, r.b, nil
+	return r.b, nil
 }
 
 // SetContent sets the text and the TLVs to what AppendContent wrote. They own

@@ -78,7 +78,7 @@ func (h *host) start() (*process, error) {
 	h.run++
 	p := &process{host: h, run: h.run, ready: make(chan struct{}), ended: make(chan struct{})}
 	h.mu.Unlock()
-	p.cmd = exec.Command(h.program, "serve", "--config", filepath.Join(h.dir, "center.yaml"), "--listen", "127.0.0.1:0", "--data", h.data)
+	p.cmd = exec.Command(h.program, "serve", "--config", filepath.Join(h.dir, "center.yaml"), "--listen", "127.0.0.1:0", "--http", "", "--data", h.data)
 	p.cmd.Stderr = &p.log
 	// Nothing of the caller's settings, which might be for another one.
 	p.cmd.Env = []string{"HOME=" + h.dir, "TMPDIR=" + os.TempDir()}

@@ -86,7 +86,7 @@ func (s *Store) commits() {
 // large.
 func (s *Store) commit(group []*request) {
 	for len(group) > 0 {
-		g := &batch{s: s, b: s.db.NewBatch(), changed: make(map[message.ID]*change, len(group))}
+		g := &batch{s: s, b: s.db.NewBatch(), changed: make(map[message.ID]change, len(group))}
 		n := 0
 		accepted := group[:0:0]
 		for n < len(group) && g.b.Len() < maxBatch {
@@ -104,6 +104,7 @@ func (s *Store) commit(group []*request) {
 			r.done <- err
 		}
 		_ = g.b.Close()
+		s.slab.reset()
 	}
 }
 
@@ -112,7 +113,7 @@ func (s *Store) commit(group []*request) {
 type batch struct {
 	s       *Store
 	b       *engine.Batch
-	changed map[message.ID]*change
+	changed map[message.ID]change
 	aliases map[string]message.ID // taken in this batch
 	rec     []byte
 }
@@ -121,6 +122,39 @@ type batch struct {
 type change struct {
 	m     *message.Message
 	final bool // it is history
+	own   bool // nobody else has m: it may be changed
+}
+
+// A slab is the memory of messages that are gone with their batch.
+type slab struct {
+	blocks [][]message.Message
+	used   int
+}
+
+// The bounds of a slab: messages in a block, and blocks that are kept.
+const (
+	slabBlock = 256
+	slabKept  = 32
+)
+
+func (s *slab) take() *message.Message {
+	block, i := s.used/slabBlock, s.used%slabBlock
+	if block == len(s.blocks) {
+		s.blocks = append(s.blocks, make([]message.Message, slabBlock))
+	}
+	s.used++
+	return &s.blocks[block][i]
+}
+
+func (s *slab) reset() {
+	for i := range (s.used + slabBlock - 1) / slabBlock {
+		clear(s.blocks[i])
+	}
+	if len(s.blocks) > slabKept {
+		clear(s.blocks[slabKept:])
+		s.blocks = s.blocks[:slabKept]
+	}
+	s.used = 0
 }
 
 // write sends the batch to the disk and waits until it is there.
@@ -167,7 +201,11 @@ func (g *batch) add(r *request) error {
 	if !s.room.Load() && onlyNew(r.ops) {
 		return store.ErrFull
 	}
-	next := make(map[message.ID]*change, len(r.ops))
+	var only change // of the only operation, as a rule
+	var next map[message.ID]*change
+	if len(r.ops) > 1 {
+		next = make(map[message.ID]*change, len(r.ops))
+	}
 	var aliases map[string]message.ID
 	for i := range r.ops {
 		op := &r.ops[i]
@@ -177,13 +215,17 @@ func (g *batch) add(r *request) error {
 		}
 		c := next[id]
 		if c == nil {
-			old, err := g.look(id, op.Kind == store.Accept)
+			old, err := g.look(id, op.Kind)
 			if err != nil {
 				return err
 			}
-			copied := old
-			c = &copied
-			next[id] = c
+			if next == nil {
+				c = &only
+			} else {
+				c = new(change)
+				next[id] = c
+			}
+			*c = old
 		}
 		if err := g.step(op, c); err != nil {
 			return err
@@ -203,14 +245,30 @@ func (g *batch) add(r *request) error {
 			return err
 		}
 	}
+	if next == nil && len(r.ops) == 1 {
+		id := r.ops[0].ID
+		if m := r.ops[0].Message; m != nil {
+			id = m.ID
+		}
+		return g.keep(id, only)
+	}
 	for id, c := range next {
-		if err := g.put(id, c); err != nil {
+		if err := g.keep(id, *c); err != nil {
 			return err
 		}
-		g.changed[id] = c
-		if shard := id.Shard(); id > s.high[shard] {
-			s.high[shard] = id
-		}
+	}
+	return nil
+}
+
+// keep writes what a message has become, and remembers it.
+func (g *batch) keep(id message.ID, c change) error {
+	if err := g.put(id, &c); err != nil {
+		return err
+	}
+	c.own = false // from now on a request that fails must not change it
+	g.changed[id] = c
+	if shard := id.Shard(); id > g.s.high[shard] {
+		g.s.high[shard] = id
 	}
 	return nil
 }
@@ -250,12 +308,12 @@ func onlyNew(ops []store.Op) bool {
 }
 
 // look returns what there is of a message.
-func (g *batch) look(id message.ID, isNew bool) (change, error) {
-	if c := g.changed[id]; c != nil {
-		return *c, nil
+func (g *batch) look(id message.ID, kind store.Kind) (change, error) {
+	if c, ok := g.changed[id]; ok {
+		return c, nil
 	}
 	s := g.s
-	if isNew {
+	if kind == store.Accept {
 		high, err := s.highest(id.Shard())
 		if err != nil {
 			return change{}, err
@@ -266,6 +324,12 @@ func (g *batch) look(id message.ID, isNew bool) (change, error) {
 	}
 	var c change
 	err := s.get(idKey(keyLive, id), func(v []byte) (err error) {
+		c.own = true
+		if kind == store.Remove || kind == store.Final && !s.opt.KeepText {
+			c.m = s.slab.take() // nothing of its content is written again
+			_, err = c.m.SetFacts(v)
+			return err
+		}
 		c.m, err = message.ParseRecord(v)
 		return err
 	})
@@ -341,10 +405,14 @@ func (g *batch) step(op *store.Op, c *change) error {
 	if c.m == nil || c.final {
 		return store.ErrNotFound
 	}
-	m := *c.m
+	if !c.own {
+		copied := *c.m
+		c.m, c.own = &copied, true
+	}
+	m := c.m
 	switch op.Kind {
 	case store.Replace:
-		m = *op.Message
+		*m = *op.Message
 	case store.Release:
 		m.State = pdu.StateEnroute
 	case store.Attempt:
@@ -369,7 +437,6 @@ func (g *batch) step(op *store.Op, c *change) error {
 	default:
 		return fmt.Errorf("store: %v is no operation", op.Kind)
 	}
-	c.m = &m
 	return nil
 }
 

@@ -74,6 +74,7 @@ type Store struct {
 	// of the committer
 	epochs map[int]uint64
 	high   map[int]message.ID // no message of the shard has a higher id
+	slab   slab
 	groups atomic.Uint64
 	ops    atomic.Uint64
 }
