@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -1199,21 +1200,49 @@ func (d *Dispatcher) drop(m *message.Message, event message.Event, why message.E
 // Cancel deletes a message that waits. ErrAway means that it is being delivered,
 // ErrFinal that it does not wait any more.
 func (d *Dispatcher) Cancel(ctx context.Context, id message.ID) error {
+	_, refused, err := d.cancel(ctx, []message.ID{id})
+	return cmp.Or(err, refused)
+}
+
+// CancelAll deletes those messages that wait, and returns how many they were. It
+// commits many at once. After an error those that are counted are deleted.
+func (d *Dispatcher) CancelAll(ctx context.Context, ids []message.ID) (n int, err error) {
+	for piece := range slices.Chunk(ids, maxCommit) {
+		cancelled, _, err := d.cancel(ctx, piece)
+		if n += cancelled; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// cancel deletes those messages that wait, in one commit, and returns how many
+// they were and why the last of the others is not among them.
+func (d *Dispatcher) cancel(ctx context.Context, ids []message.ID) (n int, refused, err error) {
+	endings := make([]ending, 0, len(ids))
+	were := make([]where, 0, len(ids))
 	d.mu.Lock()
-	e, err := d.waitingEntry(id)
-	if err != nil {
-		d.mu.Unlock()
-		return err
+	for _, id := range ids {
+		e, err := d.waitingEntry(id)
+		if err != nil {
+			refused = err
+			continue
+		}
+		were = append(were, e.where)
+		d.hold(e)
+		endings = append(endings, ending{e: e, event: message.Cancel})
 	}
-	was := e.where
-	d.hold(e)
 	d.mu.Unlock()
-	if err = d.finish(ctx, []ending{{e: e, event: message.Cancel}}); err != nil {
-		d.mu.Lock()
-		d.back(e, was, time.Now().UnixNano())
-		d.unlock()
+	if err = d.finish(ctx, endings); err == nil {
+		return len(endings), refused, nil
 	}
-	return err
+	now := time.Now().UnixNano()
+	d.mu.Lock()
+	for i := range endings {
+		d.back(endings[i].e, were[i], now)
+	}
+	d.unlock()
+	return 0, refused, err
 }
 
 func (d *Dispatcher) waitingEntry(id message.ID) (*entry, error) {
@@ -1291,10 +1320,31 @@ func (d *Dispatcher) tag(account string, source pdu.Address) uint64 {
 
 // Waiting returns the messages of an account from a source to a destination that
 // wait, in order. With TON and NPI zero an address means any with its digits.
-func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest pdu.Address) ([]*message.Message, error) {
-	tag := d.tag(account, source)
-	var ids []message.ID
+// They are read as they are asked for; an error ends them.
+func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest pdu.Address) iter.Seq2[*message.Message, error] {
+	return func(yield func(*message.Message, error) bool) {
+		for _, id := range d.between(d.tag(account, source), dest) {
+			m, err := d.cfg.Store.Get(ctx, id)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+				continue // it ended in the meantime
+			case err != nil:
+				yield(nil, err)
+				return
+			case m.Account != account || !message.SameAddress(source, m.Source) || !message.SameAddress(dest, m.Dest) || m.State.Final():
+				continue
+			}
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+// between returns what waits with a tag for a destination, in order.
+func (d *Dispatcher) between(tag uint64, dest pdu.Address) (ids []message.ID) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	for ton := range pdu.TON(7) {
 		if dest.TON != 0 && dest.TON != ton {
 			continue
@@ -1315,21 +1365,7 @@ func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest p
 		add(&q.scheduled)
 		slices.Sort(ids[first:])
 	}
-	d.mu.Unlock()
-	var found []*message.Message
-	for _, id := range ids {
-		m, err := d.cfg.Store.Get(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // it ended in the meantime
-		}
-		if err != nil {
-			return nil, err
-		}
-		if m.Account == account && message.SameAddress(source, m.Source) && message.SameAddress(dest, m.Dest) && !m.State.Final() {
-			found = append(found, m)
-		}
-	}
-	return found, nil
+	return ids
 }
 
 // Broadcasts returns the broadcasts that are not over, in order.

@@ -428,3 +428,43 @@ func TestManyTogether(t *testing.T) {
 		}
 	})
 }
+
+// Many are cancelled with few commits, those that do not wait are left out, and a
+// store that fails changes nothing.
+func TestCancelAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &failing{Store: new(memory.Store)}
+		n := &network{answer: func(*dispatch.Attempt) (dispatch.Result, bool) { return dispatch.Result{}, false }}
+		r := open(t, n, func(c *dispatch.Config) { c.Store = f })
+		var ids []message.ID
+		for range 2500 {
+			ids = append(ids, r.submit("x", "49"))
+		}
+		n.open(r.Dispatcher, 1) // the first is away
+		synctest.Wait()
+		f.set(errors.New("disk full"))
+		if got, err := r.CancelAll(t.Context(), ids); got != 0 || err == nil {
+			t.Errorf("%d are cancelled, %v, by a store that fails", got, err)
+		}
+		if s := r.Stats(); s.Live != 2500 || s.Away != 1 {
+			t.Errorf("after that: %+v", s)
+		}
+		f.set(nil)
+		if got, err := r.CancelAll(t.Context(), append(ids, ids[2499]+1)); got != 2499 || err != nil {
+			t.Errorf("%d are cancelled, %v; want all but the one that is away", got, err)
+		}
+		var waiting []message.ID
+		for m, err := range r.Waiting(t.Context(), "acme", pdu.Alphanumeric("ACME"), pdu.Address{Addr: "49"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiting = append(waiting, m.ID)
+		}
+		if len(waiting) != 0 {
+			t.Errorf("%d still wait", len(waiting))
+		}
+		if got, err := f.Get(t.Context(), ids[1]); err != nil || got.State != pdu.StateDeleted {
+			t.Errorf("state %v, %v", got.State, err)
+		}
+	})
+}

@@ -3,10 +3,8 @@ package front
 import (
 	"bytes"
 	"context"
-	"errors"
 	"time"
 
-	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
@@ -114,27 +112,24 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 		if p.Dest.Addr == "" {
 			return nil, pdu.StatusInvalidDest
 		}
-		waiting, err := f.cfg.Dispatcher.Waiting(ctx, c.binding.account.ID, c.account.SourceOf(p.Source), c.account.DestOf(p.Dest))
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range waiting {
+		for m, err := range f.cfg.Dispatcher.Waiting(ctx, c.account.ID, c.account.SourceOf(p.Source), c.account.DestOf(p.Dest)) {
+			if err != nil {
+				return nil, err
+			}
 			if p.ServiceType == "" || p.ServiceType == m.ServiceType {
 				found = append(found, m)
 			}
 		}
 	}
-	cancelled := 0
-	for _, m := range found {
-		switch err := f.cfg.Dispatcher.Cancel(ctx, m.ID); {
-		case err == nil:
-			cancelled++
-		case errors.Is(err, dispatch.ErrAway), errors.Is(err, dispatch.ErrFinal):
-		default:
-			return nil, statusOf(err, pdu.StatusCancelFailed)
-		}
+	ids := make([]message.ID, len(found))
+	for i, m := range found {
+		ids[i] = m.ID
 	}
-	if cancelled == 0 {
+	cancelled, err := f.cfg.Dispatcher.CancelAll(ctx, ids)
+	switch {
+	case err != nil:
+		return nil, statusOf(err, pdu.StatusCancelFailed)
+	case cancelled == 0:
 		return nil, pdu.StatusCancelFailed
 	}
 	return nil, nil

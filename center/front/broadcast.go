@@ -2,13 +2,10 @@ package front
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
-	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/tlv"
 )
@@ -283,17 +280,15 @@ func (f *Front) cancelBroadcastSM(ctx context.Context, c caller, p *pdu.CancelBr
 			}
 		}
 	}
-	cancelled := 0
-	for _, m := range found {
-		switch err := f.cfg.Dispatcher.Cancel(ctx, m.ID); {
-		case err == nil:
-			cancelled++
-		case errors.Is(err, dispatch.ErrAway), errors.Is(err, dispatch.ErrFinal), errors.Is(err, store.ErrNotFound):
-		default:
-			return nil, statusOf(err, pdu.StatusBroadcastCancelFailed)
-		}
+	ids := make([]message.ID, len(found))
+	for i, m := range found {
+		ids[i] = m.ID
 	}
-	if cancelled == 0 {
+	cancelled, err := f.cfg.Dispatcher.CancelAll(ctx, ids)
+	switch {
+	case err != nil:
+		return nil, statusOf(err, pdu.StatusBroadcastCancelFailed)
+	case cancelled == 0:
 		return nil, pdu.StatusBroadcastCancelFailed
 	}
 	return nil, nil

@@ -275,15 +275,14 @@ func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time
 // replaceOrAccept puts a message in the place of the first that waits with the
 // same source, destination and service type, or accepts it if there is none.
 func (f *Front) replaceOrAccept(ctx context.Context, c caller, m *message.Message, now time.Time) (string, error) {
-	found, err := f.cfg.Dispatcher.Waiting(ctx, m.Account, m.Source, m.Dest)
-	if err != nil {
-		return "", err
-	}
-	for _, old := range found {
+	for old, err := range f.cfg.Dispatcher.Waiting(ctx, m.Account, m.Source, m.Dest) {
+		if err != nil {
+			return "", err
+		}
 		if old.ServiceType != m.ServiceType || old.ID != old.Group || old.Dests > 1 {
 			continue
 		}
-		err := f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
+		err = f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
 			id, group, alias, format, attempts, state := n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State
 			*n = *m
 			n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State = id, group, alias, format, attempts, state
