@@ -13,7 +13,7 @@ import (
 // A message accepted and brought to its end, with many at it at once.
 func BenchmarkAcceptFinal(b *testing.B) {
 	s := open(b, b.TempDir(), pebble.Options{})
-	defer s.Close()
+	defer shut(b, s)
 	var ids message.IDSource
 	text := make([]byte, 140)
 	b.SetParallelism(128)

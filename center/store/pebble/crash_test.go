@@ -138,7 +138,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 func checkMoment(t *testing.T, m moment) {
 	t.Helper()
 	s := open(t, "d", pebble.Options{FS: m.fs, KeepText: true, Logger: quiet()})
-	defer s.Close()
+	defer shut(t, s)
 	if _, err := s.Check(t.Context(), func(err error) { t.Errorf("crash before %s: %v", m.at, err) }); err != nil {
 		t.Errorf("crash before %s: %v", m.at, err)
 	}
@@ -223,7 +223,7 @@ func TestFailingDisk(t *testing.T) {
 				t.Errorf("the log does not tell:\n%s", &log)
 			}
 			again := open(t, "d", pebble.Options{FS: mem.CrashClone(vfs.CrashCloneCfg{}), Logger: quiet()})
-			defer again.Close()
+			defer shut(t, again)
 			if m, err := again.Get(t.Context(), first); err != nil || m.ID != first {
 				t.Errorf("opened again: %v, %v", m, err)
 			}
@@ -279,7 +279,7 @@ func TestOpenRefuses(t *testing.T) {
 	t.Run("in use", func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir, pebble.Options{})
-		defer s.Close()
+		defer shut(t, s)
 		if _, err := pebble.Open(dir, pebble.Options{}); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Errorf("Open: %v; want it to say that the directory is in use", err)
 		}
@@ -314,7 +314,7 @@ func TestReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, dir, pebble.Options{ReadOnly: true})
-	defer r.Close()
+	defer shut(t, r)
 	if m, err := r.Get(t.Context(), id); err != nil || string(m.Text) != "hello" {
 		t.Errorf("Get: %v, %v", m, err)
 	}
@@ -327,7 +327,7 @@ func TestReadOnly(t *testing.T) {
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir+"/live", pebble.Options{})
-	defer s.Close()
+	defer shut(t, s)
 	var ids message.IDSource
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -360,7 +360,7 @@ func TestBackup(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	c := open(t, dir+"/copy", pebble.Options{ReadOnly: true})
-	defer c.Close()
+	defer shut(t, c)
 	n, err := c.Check(t.Context(), func(err error) { t.Error(err) })
 	if err != nil || n < 20 || n%2 != 0 {
 		t.Errorf("the copy has %d messages, %v; want 20 or more, in pairs", n, err)
@@ -369,7 +369,7 @@ func TestBackup(t *testing.T) {
 
 func TestKeepText(t *testing.T) {
 	s := open(t, "d", pebble.Options{FS: vfs.NewMem(), KeepText: true})
-	defer s.Close()
+	defer shut(t, s)
 	var ids message.IDSource
 	var all []message.ID
 	for i := range 4 {

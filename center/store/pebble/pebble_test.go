@@ -32,3 +32,10 @@ func open(tb testing.TB, dir string, o pebble.Options) *pebble.Store {
 	}
 	return s
 }
+
+func shut(tb testing.TB, s *pebble.Store) {
+	tb.Helper()
+	if err := s.Close(); err != nil {
+		tb.Error(err)
+	}
+}
