@@ -271,7 +271,7 @@ func accountKeys(a *account.Account) []key {
 	return []key{
 		{name: "id", required: true, value: cstring(&a.ID, 1, 15), about: "The system_id."},
 		{name: "password", value: secret(cstring(&a.Password, 0, 8)), about: "In clear text. password_hash is better."},
-		{name: "password_hash", value: secret(text(&a.PasswordHash, "what `smpp passwd` prints")), about: "The argon2id hash of the password."},
+		{name: "password_hash", value: secret(text(&a.PasswordHash, "what `smpp passwd` prints")), about: "The argon2id hash of the password, in quotes."},
 		{name: "certificate", value: text(&a.Certificate, "a name"), about: "A name that the client certificate has to be for: its common name, or a DNS, URI or mail name. Without a password it is enough."},
 		{name: "networks", value: networks(&a.Networks), zero: "all", about: "Where binds have to come from."},
 		{name: "bind", value: modes(&a.Modes), zero: "[transmitter, receiver, transceiver]", about: "How it may bind."},

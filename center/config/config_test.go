@@ -157,6 +157,7 @@ func TestErrors(t *testing.T) {
 		{"an unknown key", "listen: []\nacounts: []\n", "c.yaml:2: acounts: there is no such key; did you mean accounts? Allowed: listen, tls, "},
 		{"an unknown key of an account", "accounts:\n  - id: a\n    pasword: hush\n", "c.yaml:3: accounts[0].pasword: there is no such key; did you mean password? Allowed: id, password, "},
 		{"nothing like it", "zzzzzz: 1", "c.yaml:1: zzzzzz: there is no such key; allowed: listen, "},
+		{"a hash without quotes", "accounts: [{id: a, password_hash: $argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$hush}]", "c.yaml:1: accounts[0].(a key): there is no such key"},
 		{"twice", "window: 1\nwindow: 2\n", "c.yaml:2: window: it is there twice, the first time on line 1"},
 		{"no value", "window:\n", "c.yaml:1: window: a value is missing"},
 		{"a word for a number", "\nwindow: lots", `c.yaml:2: window: "lots": a whole number from 1 to 100000 is required`},

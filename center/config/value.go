@@ -113,8 +113,11 @@ func (r *reader) section(path string, n *yaml.Node, keys []key, set map[string]b
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, v := n.Content[i], deref(n.Content[i+1])
 		full := name.Value
+		if !word.MatchString(full) {
+			full = "(a key)" // who knows what has become a key for want of quotes
+		}
 		if path != "" {
-			full = path + "." + name.Value
+			full = path + "." + full
 		}
 		at := slices.IndexFunc(keys, func(k key) bool { return k.name == name.Value })
 		switch line, twice := seen[name.Value], seen[name.Value] > 0; {
@@ -153,6 +156,9 @@ func (r *reader) section(path string, n *yaml.Node, keys []key, set map[string]b
 		}
 	}
 }
+
+// word is what can be the name of a key.
+var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 
 func names(keys []key) string {
 	var all []string

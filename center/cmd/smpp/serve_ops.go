@@ -56,7 +56,7 @@ func (r *running) attend(cmd *cobra.Command) (end func(), httpAddress string, er
 	ctx, cancel := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var wg sync.WaitGroup
 	var servers []*http.Server
-	end = func() {
+	stop := func() {
 		cancel()
 		for _, s := range servers {
 			_ = s.Close() // nobody is waited for
@@ -65,7 +65,7 @@ func (r *running) attend(cmd *cobra.Command) (end func(), httpAddress string, er
 	}
 	defer func() {
 		if err != nil {
-			end()
+			stop()
 		}
 	}()
 	if err := r.meter.Attach(r.sources()); err != nil {
@@ -122,7 +122,7 @@ func (r *running) attend(cmd *cobra.Command) (end func(), httpAddress string, er
 			return r.disk == nil || r.disk.Err() == nil
 		})
 	})
-	return end, httpAddress, nil
+	return stop, httpAddress, nil
 }
 
 // tell logs that the service manager could not be told.

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -32,6 +33,19 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Fatalf("%s: not in half a minute", what)
 }
 
+// ended waits until a session has ended.
+func ended(t *testing.T, s *library.Session) {
+	t.Helper()
+	eventually(t, "the end of a session", func() bool {
+		select {
+		case <-s.Done():
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	resp, err := http.Get(url)
@@ -55,7 +69,8 @@ func TestServeHTTP(t *testing.T) {
 	if url == "" {
 		t.Fatalf("start line %q", s.line)
 	}
-	session, err := library.Dial(t.Context(), "smpp://acme:s3same@"+s.address, nil)
+	taken := library.HandlerFor(func(context.Context, *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, nil })
+	session, err := library.Dial(t.Context(), "smpp://acme:s3same@"+s.address, &library.Config{Handler: taken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +129,12 @@ func TestServeReload(t *testing.T) {
 	config := func(text string) string {
 		return write(t, filepath.Join(dir, "center.yaml"), "tls: {cert: "+cert+", key: "+key+"}\nhttp: \"\"\n"+text)
 	}
-	file := config("accounts: [{id: acme, password: first}, {id: gone, password: x}]\n")
+	file := config("accounts: [{id: acme, password: pw-one1}, {id: gone, password: x}]\n")
 	s := serve(t, "--data", data, "--config", file)
 	dial := func(id, password string) (*library.Session, error) {
 		return library.Dial(t.Context(), "ssmpp://"+id+":"+password+"@"+s.address, &library.Config{TLSConfig: trust(t, cert)})
 	}
-	session, err := dial("acme", "first")
+	session, err := dial("acme", "pw-one1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,25 +145,25 @@ func TestServeReload(t *testing.T) {
 	}
 
 	// By command.
-	hash, err := account.HashPassword("second", account.Cost{Memory: 64, Time: 1})
+	hash, err := account.HashPassword("pw-two2", account.Cost{Memory: 64, Time: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	config("accounts: [{id: acme, password_hash: " + hash + ", sources: [ACME]}]\nwindow: 7\nlog_level: debug\n")
+	config("accounts: [{id: acme, password_hash: '" + hash + "', sources: [ACME]}]\nwindow: 7\nlog_level: debug\n")
 	old := session.TLS().PeerCertificates[0].SerialNumber
 	writeCertificate(t, dir) // another one
 	status, out, errs := call(t, smpp.Run, "", "reload", "--data", data)
 	if status != 0 || !strings.Contains(out, "changed: log_level, accounts\n") || !strings.Contains(out, "takes a restart: window\n") {
 		t.Errorf("reload: exit status %d, %q, %q", status, out, errs)
 	}
-	<-gone.Done()
+	ended(t, gone)
 	if session.Err() != nil {
 		t.Errorf("a session ended: %v", session.Err())
 	}
 	if _, err := session.Submit(t.Context(), &pdu.SubmitSM{Source: pdu.Alphanumeric("OTHER"), Dest: pdu.International("491701234567")}); err == nil {
 		t.Error("the new rule does not hold for the session that is there")
 	}
-	again, err := dial("acme", "second")
+	again, err := dial("acme", "pw-two2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +171,7 @@ func TestServeReload(t *testing.T) {
 		t.Error("the certificate is the old one")
 	}
 	_ = again.Close()
-	if _, err := dial("acme", "first"); err == nil {
+	if _, err := dial("acme", "pw-one1"); err == nil {
 		t.Error("the old password is still right")
 	}
 
@@ -172,18 +187,18 @@ func TestServeReload(t *testing.T) {
 			t.Errorf("exit status %d, %q; want %q", status, errs, tt.want)
 		}
 	}
-	if again, err = dial("acme", "second"); err != nil {
+	if again, err = dial("acme", "pw-two2"); err != nil {
 		t.Fatal(err)
 	}
 	_ = again.Close()
 
 	// By signal.
-	config("accounts: [{id: acme, password: third}]\n")
+	config("accounts: [{id: acme, password: pw-thr3}]\n")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the third password", func() bool {
-		s, err := dial("acme", "third")
+		s, err := dial("acme", "pw-thr3")
 		if err == nil {
 			_ = s.Close()
 		}
@@ -196,7 +211,7 @@ func TestServeReload(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	log := s.stderr.String()
-	for _, secret := range []string{"first", "second", "third", "hush", "argon2id"} {
+	for _, secret := range []string{"pw-one1", "pw-two2", "pw-thr3", "hush", "argon2id"} {
 		if strings.Contains(log+s.line, secret) {
 			t.Errorf("%q is in the log", secret)
 		}
@@ -244,7 +259,7 @@ func TestPs(t *testing.T) {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
 	status, out, errs := call(t, smpp.Run, "", "ps", "--data", data)
-	if status != 0 || !strings.Contains(out, "ready\n") || !strings.Contains(out, "3 messages wait") || !regexp.MustCompile(`(?m)^1 +demo +transceiver +v?3\.4 .* 3 +0 +0$`).MatchString(out) || !regexp.MustCompile(`(?m)^491701234567 +[23] `).MatchString(out) {
+	if status != 0 || !strings.Contains(out, "ready\n") || !strings.Contains(out, "3 messages wait") || !regexp.MustCompile(`(?m)^1 +demo +transceiver +v?3\.4 .* 3 +0 +0$`).MatchString(out) || !regexp.MustCompile(`(?m)^491701234567 +[0-3] +0 +[0-3] `).MatchString(out) {
 		t.Errorf("ps: exit status %d, %q\n%s", status, errs, out)
 	}
 	status, out, _ = call(t, smpp.Run, "", "ps", "--data", data, "--json")
@@ -265,7 +280,7 @@ func TestPs(t *testing.T) {
 	if status, _, errs := call(t, smpp.Run, "", "ps", "--data", data, "--end", "1"); status != 0 {
 		t.Errorf("the end of a session: %d, %q", status, errs)
 	}
-	<-session.Done()
+	ended(t, session)
 	s.stop()
 	if _, err := os.Stat(filepath.Join(data, "admin.sock")); err == nil {
 		t.Error("the socket is left behind")
@@ -475,7 +490,7 @@ func TestOperations(t *testing.T) {
 		{[]string{"cancel", "--broadcast", "--to", "1234567"}, "a message_id is required"},
 		{[]string{"replace"}, "a message_id and a text"},
 		{[]string{"replace", "1", "--schedule", "soon", "x"}, "--schedule"},
-		{[]string{"replace", "1", "щ"}, "gsm7"},
+		{[]string{"replace", "1", "щ"}, "not in GSM 7-bit"},
 		{[]string{"replace", "1", strings.Repeat("long", 50)}, "1"},
 		{[]string{"replace", "1"}, "no text"},
 		{[]string{"broadcast", "x"}, "--area"},
