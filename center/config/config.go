@@ -220,7 +220,7 @@ func (f *File) keys() []key {
 		{name: "reserve", value: octets(&f.Reserve), zero: "64MiB", about: "How much of the disk is left free: with less, new messages are refused with ESME_RMSGQFUL, while all others go on."},
 		{name: "admin", value: text(&f.Admin, "a path"), zero: "admin.sock in data", about: "The Unix socket for `smpp ps`, `reload` and `backup`. Only its owner may use it. Without it, messages in memory have none."},
 		{name: "system_id", value: cstring(&c.SystemID, 1, 15), zero: "smpp", about: "What the message center calls itself."},
-		{name: "simulate", value: text(&f.Simulate, "the name of a profile, with settings after a colon"), zero: "deliver", about: "How the simulated handset behaves that every number has which nobody receives for; see `smpp serve --help`."},
+		{name: "simulate", value: simulated(&f.Simulate), zero: "deliver", about: "How the simulated handset behaves that every number has which nobody receives for; see `smpp serve --help`."},
 		{name: "log_level", live: true, value: oneOf(&f.LogLevel, "debug", "info", "warn", "error"), zero: "info", about: "What is logged."},
 		{name: "log_format", value: oneOf(&f.LogFormat, "text", "json"), zero: "text", about: "How it is logged."},
 		{name: "grace", value: duration(&f.Grace, 0), zero: "10s", about: "How long to deliver what can be when it ends."},

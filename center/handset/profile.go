@@ -341,7 +341,7 @@ func ParseProfile(s string) (Profile, error) {
 		seen := make(map[string]bool)
 		for text := range strings.SplitSeq(list, ",") {
 			key, value, _ := strings.Cut(text, "=")
-			if !isShare(key) && seen[key] {
+			if !Repeats(key) && seen[key] {
 				return fail(fmt.Errorf("%s is there twice", key))
 			}
 			seen[key] = true
@@ -356,7 +356,9 @@ func ParseProfile(s string) (Profile, error) {
 	return p, nil
 }
 
-func isShare(name string) bool {
+// Repeats reports whether the setting of a name may be there more than once: a
+// share.
+func Repeats(name string) bool {
 	for _, o := range outcomes {
 		if o.name == name {
 			return true

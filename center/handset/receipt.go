@@ -8,7 +8,7 @@ import (
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/coding"
 	"github.com/godwit-sms/smpp/pdu"
-	"github.com/godwit-sms/smpp/smpptest"
+	"github.com/godwit-sms/smpp/smpptest" //nolint:depguard // a simulation writes the receipts that tests read
 	"github.com/godwit-sms/smpp/sms"
 )
 
