@@ -1,9 +1,20 @@
+//go:build unix
+
 package main_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"io"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -223,6 +234,48 @@ func TestServeReload(t *testing.T) {
 	}
 	if status, _, errs := call(t, smpp.Run, "", "reload", "--data", data); status != 1 || !strings.Contains(errs, "no message center runs there") {
 		t.Errorf("reload of nothing: %d, %q", status, errs)
+	}
+}
+
+// An account whose certificate is enough.
+func TestServeClientCertificate(t *testing.T) {
+	path := isolate(t)
+	dir := filepath.Dir(path)
+	cert, key := writeCertificate(t, dir)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "esme-1"}, NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := write(t, filepath.Join(dir, "ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	file := write(t, filepath.Join(dir, "center.yaml"), "tls: {cert: "+cert+", key: "+key+", client_ca: "+ca+"}\naccounts: [{id: one, certificate: esme-1}, {id: two, certificate: esme-2}, {id: three, password: pw-three}]\n")
+	s := serve(t, "--config", file)
+	dial := func(user string, withCertificate bool) error {
+		c := trust(t, cert)
+		if withCertificate {
+			c.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}
+		}
+		session, err := library.Dial(t.Context(), "ssmpp://"+user+"@"+s.address, &library.Config{TLSConfig: c})
+		if err == nil {
+			_ = session.Close()
+		}
+		return err
+	}
+	for _, tt := range []struct {
+		user        string
+		certificate bool
+		ok          bool
+	}{{"one:any", true, true}, {"one:any", false, false}, {"two:any", true, false}, {"three:pw-three", false, true}, {"three:pw-three", true, true}} {
+		if err := dial(tt.user, tt.certificate); (err == nil) != tt.ok || err != nil && !errors.Is(err, pdu.StatusBindFailed) {
+			t.Errorf("%s, certificate %t: %v; want granted %t", tt.user, tt.certificate, err, tt.ok)
+		}
+	}
+	if log := s.stderr.String(); !strings.Contains(log, "the client certificate is missing, or for another name") || strings.Contains(log, "pw-three") {
+		t.Errorf("log %s", log)
 	}
 }
 
