@@ -34,6 +34,10 @@ type Server struct {
 	// Bound, when set, is called on a goroutine of its own for each session
 	// that has bound.
 	Bound func(s *Session)
+	// Ready, when set, is called with each session that has bound before its ESME
+	// is told so, for what has to be in place by then, such as a route to it. It
+	// must not block. What it sends on the session follows the bind response.
+	Ready func(s *Session)
 
 	SystemID string      // identity given to ESMEs, at most 15 octets
 	Version  pdu.Version // highest version spoken; zero: v5.0
@@ -509,6 +513,15 @@ func (srv *Server) ask(ctx context.Context, s *Session, req pdu.BindRequest) (ac
 	return account, err
 }
 
+// ready calls Ready.
+func (srv *Server) ready(s *Session, h pdu.Header) {
+	if srv.Ready == nil {
+		return
+	}
+	defer s.guard(h, func(error) {})
+	srv.Ready(s)
+}
+
 // grant answers a bind and makes it take effect, in one step.
 func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Account) bool {
 	b := pdu.Clone(&pdu.BindTransceiver{Bind: *req.BindFields()}).BindFields() // without the frame
@@ -574,6 +587,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 	write := !s.writing
 	s.writing = true
 	s.mu.Unlock()
+	srv.ready(s, h)
 	if write {
 		s.drain(false)
 	}

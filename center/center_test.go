@@ -1076,3 +1076,16 @@ func ExampleNew() {
 	// +491701234567: DELIVRD
 	// <nil> smpp: server closed
 }
+
+// Who knows that it is bound is delivered to: nothing goes past it from then on.
+func TestRouteWithTheBind(t *testing.T) {
+	p := looped(t, center.Config{Handset: handset.Profile{Name: "fail"}})
+	e := p.bind(smpp.Config{}, nil)
+	for i := range 100 {
+		r := p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: fmt.Sprint(8000 + i)}}, nil)
+		e.submit(text(pdu.ShortCode(fmt.Sprint(8000+i)), "at once"))
+		if got := r.wait(1)[0]; string(got.ShortMessage) != "at once" {
+			t.Errorf("delivered %q", got.ShortMessage)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (f *Front) Server() *smpp.Server {
 	handle(f, mux, f.broadcastSM)
 	handle(f, mux, f.queryBroadcastSM)
 	handle(f, mux, f.cancelBroadcastSM)
-	f.server = &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
+	f.server = &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, Ready: f.ready, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
 	return f.server
 }
 
@@ -162,6 +162,8 @@ type binding struct {
 	id      uint64 // of the session, for message.Message.Origin
 	pattern route.Pattern
 	areas   []string // whose broadcasts it wants, beside those of its account
+
+	receiver *receiver // once it is bound as one
 }
 
 // handle makes fn the handler of its request, in the way that suits the store.
@@ -304,25 +306,31 @@ var modes = map[smpp.BindMode]account.Modes{
 	smpp.Transceiver: account.Transceiver,
 }
 
+// ready makes a session one that is delivered to, before its ESME knows that it
+// is bound: what is sent to it from then on must find it.
+func (f *Front) ready(s *smpp.Session) {
+	if modes[s.BindMode()]&(account.Receiver|account.Transceiver) == 0 {
+		return
+	}
+	b := s.Account().Value.(*binding)
+	window := b.account.DeliverWindow
+	if window == 0 {
+		window = f.cfg.DeliverWindow
+	}
+	b.receiver = &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), data: b.account.Delivery.Data}
+	f.cells.add(b.receiver, append(b.areas, b.account.Delivery.Areas...))
+	f.cfg.Table.Add(b.receiver, b.account.ID, b.pattern)
+}
+
 // bound looks after a session as long as it lives.
 func (f *Front) bound(s *smpp.Session) {
 	b := s.Account().Value.(*binding)
 	log := f.log.With("account", b.account.ID, "remote", s.RemoteAddr().String())
-	mode := modes[s.BindMode()]
-	log.Info("bound", "as", mode.String(), "version", s.Version().String(), "address_range", b.pattern.String())
-	if mode&(account.Receiver|account.Transceiver) != 0 {
-		window := b.account.DeliverWindow
-		if window == 0 {
-			window = f.cfg.DeliverWindow
-		}
-		r := &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), data: b.account.Delivery.Data}
-		f.cells.add(r, append(b.areas, b.account.Delivery.Areas...))
-		f.cfg.Table.Add(r, b.account.ID, b.pattern)
-		<-s.Done()
-		f.cfg.Table.Remove(r)
-		f.cells.remove(r)
-	} else {
-		<-s.Done()
+	log.Info("bound", "as", modes[s.BindMode()].String(), "version", s.Version().String(), "address_range", b.pattern.String())
+	<-s.Done()
+	if b.receiver != nil {
+		f.cfg.Table.Remove(b.receiver)
+		f.cells.remove(b.receiver)
 	}
 	log.Info("session ended", "reason", s.Err())
 }
