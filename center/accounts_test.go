@@ -166,3 +166,26 @@ func TestBindFailure(t *testing.T) {
 		}
 	})
 }
+
+// The limits of an account hold over all its sessions.
+func TestAccountLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := piped(t, center.Config{Accounts: []account.Account{{ID: "acme", MaxBinds: 2, MaxReceivers: 1, Rate: smpp.Rate{PerSecond: 1, Burst: 2}}}})
+		a := p.bind(smpp.Config{SystemID: "acme", Bind: smpp.Transmitter}, nil)
+		r := p.bind(smpp.Config{SystemID: "acme", Bind: smpp.Receiver}, nil)
+		_, err := smpp.Bind(t.Context(), p.connect(), &smpp.Config{SystemID: "acme", Logger: quiet})
+		wantStatus(t, "a third session", err, pdu.StatusBindFailed)
+		for range 2 {
+			a.submit(text(pdu.International("491"), "hi"))
+		}
+		_, err = a.Submit(t.Context(), text(pdu.International("491"), "hi"))
+		wantStatus(t, "beyond the rate", err, pdu.StatusThrottled)
+		_ = a.Close()
+		synctest.Wait()
+		_, err = smpp.Bind(t.Context(), p.connect(), &smpp.Config{SystemID: "acme", Bind: smpp.Receiver, Logger: quiet})
+		wantStatus(t, "a second receiver", err, pdu.StatusBindFailed)
+		if r.Err() != nil {
+			t.Errorf("the first receiver has ended: %v", r.Err())
+		}
+	})
+}
