@@ -40,7 +40,7 @@
 // sending blocks until there is room or the context ends. Do is what Submit and
 // its sisters are made of, and takes requests of any type. Go does not wait: it
 // calls back with the response. RoundTrip is for requests whose type is not
-// known, as in a proxy.
+// known; Forward is for proxies, and changes no octet but the sequence number.
 //
 // # A client that heals
 //

@@ -3,6 +3,7 @@ package smpp
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
@@ -114,6 +115,9 @@ func (s *Session) LogValue() slog.Value {
 		slog.String("remote", s.RemoteAddr().String()), slog.String("system_id", s.SystemID()))
 }
 
+// String shows what LogValue does, for formats such as %v, which would go through what the session is just using.
+func (s *Session) String() string { return s.LogValue().String() }
+
 // LogValue shows what the request is, without its content.
 func (in *Incoming) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("command", in.Header.Command.String()), slog.Uint64("sequence", uint64(in.Header.Sequence)),
@@ -121,6 +125,43 @@ func (in *Incoming) LogValue() slog.Value {
 }
 
 // LogValue shows the fields that hold no secret.
-func (c *Config) LogValue() slog.Value {
+func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("system_id", c.SystemID), slog.String("bind", c.Bind.String()), slog.Int("window", windowOf(c.Window)))
+}
+
+// String shows what LogValue does.
+func (c Config) String() string { return c.LogValue().String() }
+
+// LogValue shows the URL without its password.
+func (t Target) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("url", withoutPassword(t.URL)), slog.Int("priority", t.Priority))
+}
+
+// String shows what LogValue does.
+func (t Target) String() string { return t.LogValue().String() }
+
+// LogValue shows the URLs of the targets without passwords.
+func (c *Client) LogValue() slog.Value {
+	urls := make([]string, len(c.Targets))
+	for i, t := range c.Targets {
+		urls[i] = withoutPassword(t.URL)
+	}
+	return slog.GroupValue(slog.Any("targets", urls))
+}
+
+// String shows what LogValue does.
+func (c *Client) String() string { return c.LogValue().String() }
+
+// withoutPassword returns address with the name of its user only. Of what is no
+// URL it returns nothing, for there is no telling where a password is in it.
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "(no URL)"
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.String()
 }

@@ -1,6 +1,10 @@
 package pdu
 
-import "github.com/godwit-sms/smpp/tlv"
+import (
+	"fmt"
+
+	"github.com/godwit-sms/smpp/tlv"
+)
 
 // Bind holds the fields of the three bind requests: who wants to log in, and
 // for what. SMPP v5.0, section 4.1.1.
@@ -11,6 +15,11 @@ type Bind struct {
 	InterfaceVersion Version
 	AddressRange     Address // addresses served by the session; Addr at most 40 octets, empty as a rule
 	TLVs             tlv.List
+}
+
+// String shows the fields apart from the password and the TLVs.
+func (b Bind) String() string {
+	return fmt.Sprintf("system_id %q, system_type %q, interface_version %v, address_range %q", b.SystemID, b.SystemType, b.InterfaceVersion, b.AddressRange.Addr)
 }
 
 // Fields describes the fields.

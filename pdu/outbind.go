@@ -1,6 +1,10 @@
 package pdu
 
-import "github.com/godwit-sms/smpp/tlv"
+import (
+	"fmt"
+
+	"github.com/godwit-sms/smpp/tlv"
+)
 
 // Outbind asks an ESME that the message center has connected to for a bind. It
 // has no response. SMPP v5.0, section 4.1.1.7.
@@ -12,6 +16,9 @@ type Outbind struct {
 
 // Command returns IDOutbind.
 func (*Outbind) Command() CommandID { return IDOutbind }
+
+// String shows the system_id, and not the password.
+func (p Outbind) String() string { return fmt.Sprintf("system_id %q", p.SystemID) }
 
 // Fields describes the fields.
 func (p *Outbind) Fields(c *Codec) {
