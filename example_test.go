@@ -82,7 +82,7 @@ func Example_server() {
 	srv := &smpp.Server{
 		Handler: mux,
 		Authenticate: func(ctx context.Context, b *pdu.Bind) (*smpp.Account, error) {
-			if b.SystemID != "acme" || b.Password != "secret" {
+			if b.SystemID != "acme" || !smpp.SecureEqual(b.Password, "secret") {
 				return nil, pdu.StatusBindFailed
 			}
 			return &smpp.Account{Window: 100}, nil

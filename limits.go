@@ -23,7 +23,8 @@ const (
 
 // Limits bound what peers may take of a Server. What an account may take is in
 // the Account that Server.Authenticate returns. The zero value suits a server
-// behind a firewall; one on the open internet sets the numbers of connections.
+// behind a firewall; one on the open internet sets the numbers of connections. A
+// connection beyond them is closed at once, without an answer.
 //
 // An address is one of IPv4, or the /64 that one of IPv6 is in, of
 // net.Conn.RemoteAddr. A listener for the PROXY protocol has it return the

@@ -77,8 +77,8 @@ func ReceiptForms() []string {
 }
 
 // Receipt returns the receipt for a message as a message center of the given
-// form would write it: for Server.Deliver, a Send of a Script, or a reader of
-// receipts under test. r needs an ID and a Stat or a State; the form may write
+// form would write it, "appendix B layout" for the one of the specification: for
+// Server.Deliver, a Send of a Script, or a reader of receipts under test. r needs an ID and a Stat or a State; the form may write
 // another state, id or text than r has if that is what it is about. Dates are
 // written as they are. Only the forms that speak of TLVs have some. SMPP v3.4,
 // appendix B.

@@ -60,6 +60,11 @@ func run(root string, check bool) error {
 	if !bytes.Equal(old, text) {
 		return fmt.Errorf("%s is out of date: run go run ./internal/conformance", document)
 	}
+	rows := 0
+	for _, s := range sections {
+		rows += len(s.rows)
+	}
+	fmt.Printf("%s: %d rows, and the tests of each pass\n", document, rows)
 	return nil
 }
 
@@ -154,9 +159,9 @@ func judge(sections []section, results map[proof]string) error {
 				switch results[p] {
 				case "pass":
 				case "":
-					wrong = append(wrong, fmt.Errorf("%s: there is no test %s in %q", name, p.test, p.pkg))
+					wrong = append(wrong, fmt.Errorf("%s: there is no test %s in ./%s", name, p.test, p.pkg))
 				default:
-					wrong = append(wrong, fmt.Errorf("%s: %s in %q: %s", name, p.test, p.pkg, results[p]))
+					wrong = append(wrong, fmt.Errorf("%s: %s in ./%s: %s", name, p.test, p.pkg, results[p]))
 				}
 			}
 		}
@@ -225,7 +230,7 @@ func locate(root string, sections []section) (map[proof]string, error) {
 					}
 				}
 				if files[proof{p.pkg, p.function()}] == "" {
-					return nil, fmt.Errorf("%s: there is no %s in %q", s.title, p.function(), p.pkg)
+					return nil, fmt.Errorf("%s: there is no %s in ./%s", s.title, p.function(), p.pkg)
 				}
 			}
 		}
