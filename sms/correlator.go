@@ -24,10 +24,12 @@ import (
 //
 // SMPP v3.4, 2.11 and appendix B; the message_id of a receipt is the one that the submit_sm_resp returned, but for Rule.
 //
-// A Correlator is for one message center, as message ids mean nothing elsewhere; all sessions with it share one. It starts
-// no goroutine and reads no clock, and the memory it takes is bounded. It must not be copied, nor its fields changed,
-// after its first use. It may be used by several goroutines at once; its functions are called without any lock held. The
-// zero value is ready for use.
+// A Correlator is for one message center, as message ids mean nothing elsewhere; all sessions with it share one. Where the
+// targets of a smpp.Client give out ids of their own, use a Client and a Correlator for each.
+//
+// It starts no goroutine and reads no clock, and the memory it takes is bounded. It must not be copied, nor its fields
+// changed, after its first use. It may be used by several goroutines at once; its functions are called without any lock
+// held. The zero value is ready for use.
 type Correlator struct {
 	// Rule says how ids in receipts differ from those in responses. An id that is written exactly alike is preferred to
 	// others that the rule takes for the same.
