@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 		change     func(map[proof]string)
 	}{
 		{"no test named", "cancel_sm: no test", sections, func(map[proof]string) {}},
-		{"failed", "submit_sm: TestB in \"\": fail", all, func(m map[proof]string) { m[proof{"", "TestB"}] = "fail" }},
+		{"failed", "submit_sm: TestB in ./: fail", all, func(m map[proof]string) { m[proof{"", "TestB"}] = "fail" }},
 		{"skipped", "skip", all, func(m map[proof]string) { m[proof{"pdu", "TestA/query_sm"}] = "skip" }},
 		{"did not run", "there is no test TestA/query_sm", all, func(m map[proof]string) { delete(m, proof{"pdu", "TestA/query_sm"}) }},
 		{"no rows", "no rows", []section{{title: "Nothing"}}, func(map[proof]string) {}},
