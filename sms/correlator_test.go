@@ -637,7 +637,7 @@ func BenchmarkCorrelator(b *testing.B) {
 	for _, parts := range []int{1, 3} {
 		b.Run(fmt.Sprint("parts=", parts), func(b *testing.B) {
 			ctx := context.Background()
-			c := sms.Correlator{MaxOctets: 4 << 30}
+			c := sms.Correlator{MaxOctets: 2<<30 - 1}
 			track := func(i int) {
 				p := sms.TrackedPart{Key: strconv.Itoa(i / parts), Part: i%parts + 1, Total: parts, ID: id(i)}
 				if err := c.Track(ctx, noon.Add(time.Duration(i)*time.Microsecond), p); err != nil {
