@@ -203,7 +203,7 @@ func FuzzReceiptTemplate(f *testing.F) {
 	for _, s := range []string{sms.StandardReceipt, "", "{{}}", "{id:10}{sub:1}{dlvrd}", "{submit_date:YYYY-MM-DD hh:mm:ss}", "{err:4}{state}{text:9}", "{", "}", "{text}x", "{source_addr},{dest_addr}"} {
 		f.Add(s)
 	}
-	r := &sms.Receipt{ID: "4711", Stat: "DELIVRD", Text: "a text of some length, as texts are", HasText: true}
+	r := &sms.Receipt{ID: "4711", Source: acme, Dest: alice, Stat: "DELIVRD", Text: "a text of some length, as texts are", HasText: true}
 	f.Fuzz(func(t *testing.T, source string) {
 		tmpl, err := sms.ParseReceiptTemplate(source)
 		if (tmpl == nil) == (err == nil) {
