@@ -97,7 +97,7 @@ func (b *bench) loop(c cell, rate float64) (figure, error) {
 	return f, nil
 }
 
-func (b *bench) library(c cell, rate float64) (figure, error) {
+func (b *bench) measured(c cell, rate float64) (figure, error) {
 	f, err := pair(c, []string{b.ours, "bench", "--json", "--serve", "127.0.0.1:0"}, func(addr string) []string {
 		return []string{b.ours, "bench", "--json", "--url", "smpp://bench:bench@" + addr, "--style", c.style,
 			"--window", strconv.Itoa(c.window), "--conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n), fmt.Sprintf("--rate=%f", rate)}
@@ -151,7 +151,7 @@ func (b *bench) latency() error {
 		c.n = int(float64(c.n) * b.scale)
 		var most []figure
 		for range 3 {
-			f, err := b.library(c, 0)
+			f, err := b.measured(c, 0)
 			if err != nil {
 				return err
 			}
@@ -165,7 +165,7 @@ func (b *bench) latency() error {
 			if err != nil {
 				return err
 			}
-			y, err := b.library(c, rate)
+			y, err := b.measured(c, rate)
 			if err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func (b *bench) throughput() error {
 			if err != nil {
 				return err
 			}
-			y, err := b.library(c, 0)
+			y, err := b.measured(c, 0)
 			if err != nil {
 				return err
 			}
@@ -310,7 +310,7 @@ func (b *bench) againstNode() error {
 			if err := json.Unmarshal([]byte(strings.TrimSpace(string(out))), &o); err != nil {
 				return err
 			}
-			l, err := b.library(cell{"async", 100, 1, 600_000}, 0)
+			l, err := b.measured(cell{"async", 100, 1, 600_000}, 0)
 			if err != nil {
 				return err
 			}
