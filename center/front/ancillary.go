@@ -50,7 +50,7 @@ func (f *Front) querySM(ctx context.Context, c caller, p *pdu.QuerySM) (*pdu.Que
 	if m.Error.Code <= 0xFF {
 		resp.ErrorCode = uint8(m.Error.Code)
 	}
-	if m.State.Final() {
+	if m.Ended() {
 		if resp.FinalDate, err = pdu.AbsoluteTime(m.Final); err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func summary(found []*message.Message) *message.Message {
 	best := found[0]
 	rank := func(m *message.Message) int {
 		switch {
-		case !m.State.Final():
+		case !m.Ended():
 			return 2
 		case m.State != pdu.StateDelivered:
 			return 1

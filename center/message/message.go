@@ -113,6 +113,10 @@ func (m *Message) WantsReceipt(s State) bool {
 	return false
 }
 
+// Ended reports whether the message has come to its end. That is so in every final
+// state, and in StateUnknown for one of which nothing more will be heard.
+func (m *Message) Ended() bool { return !m.Final.IsZero() }
+
 // Volatile reports whether the message is not stored: it is tried once, and what
 // comes of it is told at once, in transaction mode, or to nobody, in datagram
 // mode. SMPP v5.0, section 4.2.10.

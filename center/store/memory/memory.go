@@ -77,7 +77,7 @@ func (s *Store) check(ops []store.Op) error {
 			id = op.Message.ID
 		}
 		old := s.messages[id]
-		live := old != nil && !old.State.Final()
+		live := old != nil && !old.Ended()
 		exists := old != nil
 		if c := changed[id]; c != 0 {
 			live, exists = c == isLive, c == isLive
@@ -207,7 +207,7 @@ func (s *Store) Load(ctx context.Context, shard int, fn func(*message.Message) e
 	}
 	var live []*message.Message
 	for id, m := range s.messages {
-		if id.Shard() == shard && !m.State.Final() {
+		if id.Shard() == shard && !m.Ended() {
 			live = append(live, m)
 		}
 	}

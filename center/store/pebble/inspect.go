@@ -10,6 +10,7 @@ import (
 
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/pdu"
 )
 
 // Each calls fn with every message of the store, those that live first, with
@@ -61,7 +62,7 @@ func (s *Store) Check(ctx context.Context, fault func(error)) (n int, err error)
 				return nil
 			case string(idKey(space, m.ID)) != string(k):
 				fault(fmt.Errorf("message %x: its record is that of %v", k[1:], m.ID))
-			case m.State.Final() != final:
+			case m.Ended() != final || m.State.Final() != final && m.State != pdu.StateUnknown:
 				fault(fmt.Errorf("message %v: it is %v, which does not belong where it is", m.ID, m.State))
 			}
 			if final {

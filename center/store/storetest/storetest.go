@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 	}{
 		{"accept and get", testAccept},
 		{"the way to a final state", testLife},
+		{"an end that nobody knows", testUnknown},
 		{"replace", testReplace},
 		{"remove", testRemove},
 		{"all or nothing", testAtomic},
@@ -136,6 +137,36 @@ func testLife(t *testing.T, s store.Store) {
 	for _, kind := range []store.Kind{store.Release, store.Attempt, store.Begin, store.Lose, store.Final, store.Remove} {
 		if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: kind, ID: id, State: pdu.StateExpired}}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v after the end: %v; want %v", kind, err, store.ErrNotFound)
+		}
+	}
+}
+
+// A message of which nothing more will be heard ends as UNKNOWN.
+func testUnknown(t *testing.T, s store.Store) {
+	ids := newIDs()
+	lost, over := ids.Next(began, 1), ids.Next(began, 1)
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(lost)}, store.Op{Kind: store.Accept, Message: sample(over)})
+	commit(t, s, store.Op{Kind: store.Lose, ID: lost}, store.Op{Kind: store.Final, ID: over, State: pdu.StateUnknown, At: began})
+	for _, tt := range []struct {
+		id    message.ID
+		ended bool
+	}{{lost, false}, {over, true}} {
+		if m := get(t, s, tt.id); m.State != pdu.StateUnknown || m.Ended() != tt.ended {
+			t.Errorf("%v: %v, ended %v; want %v", tt.id, m.State, m.Ended(), tt.ended)
+		}
+	}
+	var live []message.ID
+	if err := s.Load(t.Context(), 0, func(m *message.Message) error { live = append(live, m.ID); return nil }); err != nil || !slices.Equal(live, []message.ID{lost}) {
+		t.Errorf("live are %v, %v; want %v", live, err, lost)
+	}
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Attempt, ID: over}}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an attempt after the end: %v", err)
+	}
+	if c, ok := s.(interface {
+		Check(context.Context, func(error)) (int, error)
+	}); ok {
+		if n, err := c.Check(t.Context(), func(err error) { t.Error(err) }); n != 2 || err != nil {
+			t.Errorf("Check read %d, %v; want 2", n, err)
 		}
 	}
 }
