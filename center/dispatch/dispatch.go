@@ -712,6 +712,12 @@ func (d *Dispatcher) release(e *entry) {
 func (d *Dispatcher) Reroute(t Target) {
 	d.mu.Lock()
 	if l := d.lanes[t]; l != nil {
+		for q := range l.paused {
+			if d.cfg.Router.Route(q.key) != t { // the pause was for this target
+				d.unpause(q)
+				d.ready(q)
+			}
+		}
 		var moved []*queue
 		for l.head != nil {
 			moved = append(moved, l.pop())

@@ -2,7 +2,10 @@ package front
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godwit-sms/smpp/center/message"
@@ -17,7 +20,7 @@ func (f *Front) find(ctx context.Context, c caller, text string, source pdu.Addr
 	id, ok := message.ParseID(text)
 	if !ok {
 		var err error
-		if id, err = f.cfg.Store.Lookup(ctx, store.IndexAlias, text); err != nil {
+		if id, err = f.cfg.Store.Lookup(ctx, store.IndexAlias, strings.ToLower(text)); err != nil {
 			return nil, statusOf(err, pdu.StatusInvalidMessageID)
 		}
 	}
@@ -112,13 +115,8 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 		if p.Dest.Addr == "" {
 			return nil, pdu.StatusInvalidDest
 		}
-		for m, err := range f.cfg.Dispatcher.Waiting(ctx, c.account.ID, c.account.SourceOf(p.Source), c.account.DestOf(p.Dest)) {
-			if err != nil {
-				return nil, err
-			}
-			if p.ServiceType == "" || p.ServiceType == m.ServiceType {
-				found = append(found, m)
-			}
+		if found, err = f.between(ctx, c, p); err != nil {
+			return nil, err
 		}
 	}
 	ids := make([]message.ID, len(found))
@@ -133,6 +131,27 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 		return nil, pdu.StatusCancelFailed
 	}
 	return nil, nil
+}
+
+// between returns the messages that wait between the addresses that a cancel_sm
+// names, as they are or as the account has them changed.
+func (f *Front) between(ctx context.Context, c caller, p *pdu.CancelSM) (found []*message.Message, err error) {
+	sources := slices.Compact([]pdu.Address{p.Source, c.account.SourceOf(p.Source)})
+	dests := slices.Compact([]pdu.Address{p.Dest, c.account.DestOf(p.Dest)})
+	for _, source := range sources {
+		for _, dest := range dests {
+			for m, err := range f.cfg.Dispatcher.Waiting(ctx, c.account.ID, source, dest) {
+				if err != nil {
+					return nil, err
+				}
+				if p.ServiceType == "" || p.ServiceType == m.ServiceType {
+					found = append(found, m)
+				}
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *message.Message) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(found, func(a, b *message.Message) bool { return a.ID == b.ID }), nil
 }
 
 func (f *Front) replaceSM(ctx context.Context, c caller, p *pdu.ReplaceSM) (*pdu.ReplaceSMResp, error) {
@@ -156,6 +175,10 @@ func (f *Front) replaceSM(ctx context.Context, c caller, p *pdu.ReplaceSM) (*pdu
 					return pdu.StatusInvalidScheduleTime
 				}
 				schedule = due
+			}
+			if p.ValidityPeriod != "" { // what the message was submitted with is over
+				m.TLVs = m.TLVs.Clone()
+				pdu.TLVQOSTimeToLive.Delete(&m.TLVs)
 			}
 			if err := f.times(m, schedule, p.ValidityPeriod, now); err != nil {
 				return err

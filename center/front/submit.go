@@ -78,8 +78,11 @@ func (f *Front) check(c caller, s *submission, now time.Time) error {
 	if err := f.canned(m, s.canned); err != nil {
 		return err
 	}
-	if payload, ok := m.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok && len(payload) > 0 {
+	switch payload, ok := m.TLVs.Get(pdu.TLVMessagePayload.Tag()); {
+	case ok && len(payload) > 0:
 		m.Text = nil // the payload wins
+	case ok && len(m.Text) > 0: // unless there is nothing in it
+		m.TLVs = withPayload(m.TLVs, nil)
 	}
 	m.State, m.Submitted = pdu.StateEnroute, now
 	return f.times(m, s.schedule, s.validity, now)
@@ -98,17 +101,16 @@ func (f *Front) times(m *message.Message, schedule, validity pdu.Time, now time.
 			m.Due, m.State, begin = due, pdu.StateScheduled, due
 		}
 	}
-	switch ttl, ok := pdu.TLVQOSTimeToLive.Get(m.TLVs); {
-	case ok:
-		m.Expires = begin.Add(time.Duration(ttl) * time.Second)
-	case validity != "":
+	m.Expires = begin.Add(f.cfg.Validity)
+	if validity != "" {
 		expires, err := validity.At(now)
 		if err != nil {
 			return pdu.StatusInvalidExpiry
 		}
 		m.Expires = expires
-	default:
-		m.Expires = begin.Add(f.cfg.Validity)
+	}
+	if ttl, ok := pdu.TLVQOSTimeToLive.Get(m.TLVs); ok { // it wins
+		m.Expires = begin.Add(time.Duration(ttl) * time.Second)
 	}
 	if !m.Expires.After(begin) {
 		return pdu.StatusInvalidExpiry
@@ -226,7 +228,9 @@ func (f *Front) accept(ctx context.Context, c caller, now time.Time, msgs ...*me
 		if _, err := f.cfg.Store.Lookup(ctx, store.IndexAlias, alias); err == nil {
 			continue
 		}
-		msgs[0].Alias = alias
+		for _, m := range msgs {
+			m.Alias = alias
+		}
 		err := f.cfg.Dispatcher.Submit(ctx, msgs...)
 		if errors.Is(err, store.ErrExists) {
 			continue
@@ -245,7 +249,7 @@ func (f *Front) submitSM(ctx context.Context, c caller, p *pdu.SubmitSM) (*pdu.S
 	if err := f.check(c, &s, now); err != nil {
 		return nil, err
 	}
-	if err := checkDest(p.Dest); err != nil {
+	if err := checkDest(s.message.Dest); err != nil {
 		return nil, err
 	}
 	id, tlvs, err := f.submitOne(ctx, c, &s, now)
@@ -282,6 +286,9 @@ func (f *Front) replaceOrAccept(ctx context.Context, c caller, m *message.Messag
 		if old.ServiceType != m.ServiceType || old.ID != old.Group || old.Dests > 1 {
 			continue
 		}
+		if c.version < pdu.V34 && old.Alias == "" {
+			return "", pdu.StatusInvalidSubmitWithReplace // v3.3 has no room for its message_id
+		}
 		err = f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
 			id, group, alias, format, attempts, state := n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State
 			*n = *m
@@ -310,7 +317,7 @@ func (f *Front) dataSM(ctx context.Context, c caller, p *pdu.DataSM) (*pdu.DataS
 	if err := f.check(c, &s, now); err != nil {
 		return nil, err
 	}
-	if err := checkDest(p.Dest); err != nil {
+	if err := checkDest(s.message.Dest); err != nil {
 		return nil, err
 	}
 	id, tlvs, err := f.submitOne(ctx, c, &s, now)
@@ -347,7 +354,7 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 	msgs := make([]*message.Message, len(dests))
 	for i, dest := range dests {
 		m := s.message // the content is shared
-		m.Dest = c.account.DestOf(dest)
+		m.Dest = dest.address
 		m.Dest.Addr = strings.Clone(m.Dest.Addr)
 		msgs[i] = &m
 	}
@@ -362,7 +369,7 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 			} else if err != nil {
 				var status pdu.Status
 				errors.As(err, &status)
-				resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: m.Dest, Status: status})
+				resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: dests[i].named, Status: status.For(c.version)})
 			}
 		}
 		return resp, nil
@@ -382,23 +389,30 @@ func (f *Front) submitMulti(ctx context.Context, c caller, p *pdu.SubmitMulti) (
 // maxFailed is how many destinations a submit_multi_resp has room for.
 const maxFailed = 255
 
+// A dest is a destination of a submit_multi.
+type dest struct {
+	named   pdu.Address // in the request, or in the list
+	address pdu.Address // as the account has it changed
+}
+
 // expand returns the addresses of a submit_multi: those that it names, and the
 // members of the lists that it names, unless they are there already. What is no
 // address or no list is added to the response. SMPP v5.0, section 4.2.3.
-func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiResp) []pdu.Address {
-	var dests []pdu.Address
+func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiResp) []dest {
+	var dests []dest
 	fail := func(a pdu.Address, status pdu.Status) {
 		if len(resp.Failed) < maxFailed {
 			resp.Failed = append(resp.Failed, pdu.Unsuccessful{Address: a, Status: status.For(c.version)})
 		}
 	}
 	take := func(a pdu.Address) {
+		d := dest{a, c.account.DestOf(a)}
 		var status pdu.Status
-		if errors.As(checkDest(a), &status) {
+		if errors.As(checkDest(d.address), &status) {
 			fail(a, status)
 			return
 		}
-		dests = append(dests, a)
+		dests = append(dests, d)
 	}
 	isList := func(d *pdu.Destination) bool { return d.Flag == pdu.DestList || d.Flag == 0 && d.List != "" }
 	var seen map[pdu.Address]bool // nil until there is a list
@@ -406,7 +420,7 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 		if isList(&named[i]) {
 			seen = make(map[pdu.Address]bool, len(named))
 			for i := range named {
-				seen[named[i].Address] = true
+				seen[c.account.DestOf(named[i].Address)] = true
 			}
 			break
 		}
@@ -426,8 +440,8 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 			continue
 		}
 		for _, a := range members {
-			if !seen[a] {
-				seen[a] = true
+			if to := c.account.DestOf(a); !seen[to] {
+				seen[to] = true
 				take(a)
 			}
 		}

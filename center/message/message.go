@@ -35,7 +35,7 @@ type Message struct {
 	// other destinations follow it.
 	Group ID
 	Dests int    // destinations of the group, on its first message; 0 means 1
-	Alias string // message_id for a v3.3 peer, 8 hexadecimal digits; empty: none
+	Alias string // message_id of the group for a v3.3 peer, 8 hexadecimal digits; empty: none
 	// IDFormat is that of the message_id that the submitter knows.
 	IDFormat Format
 
@@ -94,6 +94,15 @@ func (m *Message) MessageID() string {
 		return m.Alias
 	}
 	return m.IDFormat.Text(m.Group)
+}
+
+// Indexed returns the alias under which an index has the message. The first of a
+// group stands for all of it.
+func (m *Message) Indexed() string {
+	if m.Group != 0 && m.Group != m.ID {
+		return ""
+	}
+	return m.Alias
 }
 
 // WantsReceipt reports whether the submitter asked for a receipt when the

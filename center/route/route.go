@@ -144,7 +144,8 @@ func (t *Table) delete(g *Group) {
 // Route returns the target of what waits for a key. Of several ESMEs that
 // receive for an address the one whose pattern matches best gets it, then one
 // whose account owns the address, then one that is bound, then the first that
-// came.
+// came. When that account is not bound with that pattern, another one of its
+// patterns will do.
 func (t *Table) Route(k dispatch.Key) dispatch.Target {
 	if k.Broadcast != 0 {
 		return t.cfg.Broadcast
@@ -191,7 +192,36 @@ func (t *Table) Route(k dispatch.Key) dispatch.Target {
 	if best == nil {
 		return t.cfg.Default
 	}
+	if best.window.Load() <= 0 { // its account may be bound for the address in another way
+		bestRank = 0
+		for _, g := range t.claims[best.account] {
+			if rank, ok := g.pattern.Match(k.TON, k.Addr); ok && rank > bestRank && g.window.Load() > 0 {
+				best, bestRank = g, rank
+			}
+		}
+	}
 	return best
+}
+
+// starving returns the groups of an account, or of all when it is empty, that
+// nobody is bound for and that have addresses in common with one of the patterns.
+// The caller holds t.mu.
+func (t *Table) starving(account string, patterns ...Pattern) (groups []*Group) {
+	of := func(claims []*Group) {
+		for _, g := range claims {
+			if g.window.Load() <= 0 && slices.ContainsFunc(patterns, g.pattern.overlaps) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	if account != "" {
+		of(t.claims[account])
+		return groups
+	}
+	for _, claims := range t.claims {
+		of(claims)
+	}
+	return groups
 }
 
 func (t *Table) receipts(id string) *Group {
@@ -215,12 +245,13 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 	c := claim{account, addresses}
 	groups := t.groupsOf(c)
 	t.bound[s] = c
-	var replaced []dispatch.Target
+	var moved []*Group // what waits for them may have a way now
+	fresh := false
 	if !addresses.IsZero() && !slices.ContainsFunc(groups, func(g *Group) bool { return g.pattern.same(addresses) }) {
 		g := &Group{table: t, account: account, pattern: addresses}
 		t.insert(g)
 		groups = append(groups, g)
-		replaced = append(replaced, t.cfg.Default)
+		fresh = true
 	}
 	for _, g := range groups {
 		if g.linger != nil {
@@ -230,9 +261,21 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 		g.add(s)
 	}
 	t.members[s] = groups
+	if fresh {
+		moved = t.starving("", addresses)
+	} else {
+		patterns := make([]Pattern, len(groups))
+		for i, g := range groups {
+			patterns[i] = g.pattern
+		}
+		moved = t.starving(account, patterns...)
+	}
 	t.mu.Unlock()
-	for _, d := range replaced {
-		t.cfg.Changed(d, true)
+	if fresh {
+		t.cfg.Changed(t.cfg.Default, true)
+	}
+	for _, g := range moved {
+		t.cfg.Changed(g, true)
 	}
 	for _, g := range groups {
 		t.cfg.Changed(g, false)
@@ -252,24 +295,31 @@ func covers(addresses, owned Pattern) bool {
 // Remove ends what Add began. It may be called again.
 func (t *Table) Remove(s Session) {
 	t.mu.Lock()
-	var gone []*Group
+	var left []*Group // that nobody is bound for any more
 	for _, g := range t.members[s] {
-		if !g.remove(s) || g.owned || g.pattern.IsZero() || g.window.Load() > 0 {
-			continue
-		}
-		if t.cfg.Linger < 0 {
-			gone = append(gone, g)
-		} else if !t.closed {
-			g.linger = time.AfterFunc(t.cfg.Linger, func() { t.lapse(g) })
+		if g.remove(s) && !g.pattern.IsZero() && g.window.Load() <= 0 {
+			left = append(left, g)
 		}
 	}
 	delete(t.members, s)
 	delete(t.bound, s)
-	for _, g := range gone {
-		t.delete(g)
+	var moved []*Group // what waits for them has another way
+	for _, g := range left {
+		switch {
+		case g.owned:
+		case t.cfg.Linger < 0:
+			t.delete(g)
+			moved = append(moved, g)
+			continue
+		case !t.closed:
+			g.linger = time.AfterFunc(t.cfg.Linger, func() { t.lapse(g) })
+		}
+		if slices.ContainsFunc(t.claims[g.account], func(h *Group) bool { return h.window.Load() > 0 && h.pattern.overlaps(g.pattern) }) {
+			moved = append(moved, g) // the account is still bound for some of it
+		}
 	}
 	t.mu.Unlock()
-	for _, g := range gone {
+	for _, g := range moved {
 		t.cfg.Changed(g, true)
 	}
 }

@@ -27,7 +27,7 @@ var (
 	ErrClosed = errors.New("store: closed")
 )
 
-// IndexAlias is the index of Message.Alias.
+// IndexAlias is the index of Message.Indexed.
 const IndexAlias = "alias"
 
 // A Kind is what an Op does.

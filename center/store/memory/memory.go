@@ -86,7 +86,7 @@ func (s *Store) check(ops []store.Op) error {
 			if exists {
 				return store.ErrExists
 			}
-			if a := op.Message.Alias; a != "" {
+			if a := op.Message.Indexed(); a != "" {
 				if _, taken := s.aliases[a]; taken || aliases[a] {
 					return store.ErrExists
 				}
@@ -112,7 +112,7 @@ func (s *Store) apply(op *store.Op) {
 	switch op.Kind {
 	case store.Accept, store.Replace:
 		s.messages[op.Message.ID] = op.Message
-		if a := op.Message.Alias; a != "" {
+		if a := op.Message.Indexed(); a != "" {
 			s.aliases[a] = op.Message.ID
 		}
 	case store.Release:

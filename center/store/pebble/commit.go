@@ -230,7 +230,7 @@ func (g *batch) add(r *request) error {
 		if err := g.step(op, c); err != nil {
 			return err
 		}
-		if op.Kind == store.Accept && op.Message.Alias != "" {
+		if op.Kind == store.Accept && op.Message.Indexed() != "" {
 			if err := g.claim(op.Message.Alias, id, &aliases); err != nil {
 				return err
 			}
@@ -429,7 +429,7 @@ func (g *batch) step(op *store.Op, c *change) error {
 		c.final = true
 	case store.Remove:
 		c.m = nil
-		if m.Alias != "" {
+		if m.Indexed() != "" {
 			delete(g.aliases, m.Alias)
 			return g.b.Delete(aliasKey(m.Alias), nil)
 		}
@@ -475,7 +475,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int, error) {
 		err := s.get(idKey(keyHistory, id), func(v []byte) error {
 			m, err := message.ParseFacts(v)
 			if err == nil {
-				alias = m.Alias
+				alias = m.Indexed()
 			}
 			return err
 		})

@@ -1,0 +1,230 @@
+package front_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/godwit-sms/smpp"
+	"github.com/godwit-sms/smpp/center"
+	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/store"
+	"github.com/godwit-sms/smpp/pdu"
+)
+
+// All messages of a submit_multi have the message_id that a v3.3 peer was told,
+// which it may write as it likes.
+func TestAliasOfMany(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		b := open(t, center.Config{Store: s})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V33, Bind: smpp.Transmitter}, nil)
+		r := b.bind(smpp.Config{Version: pdu.V33, Bind: smpp.Receiver}, nil)
+		for range 2 {
+			resp, err := e.SubmitMulti(t.Context(), &pdu.SubmitMulti{
+				Source: acme, Dests: pdu.To(mobile, pdu.International("4912345"), pdu.International("4912346")), RegisteredDelivery: pdu.FinalReceipt, ShortMessage: []byte("x"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := r.receipts(time.Second)
+			if len(found) != 3 {
+				t.Errorf("%d receipts", len(found))
+			}
+			for _, x := range found {
+				if x.ID != resp.MessageID {
+					t.Errorf("a receipt is for %q; the message_id was %q", x.ID, resp.MessageID)
+				}
+			}
+			if got := e.state(strings.ToUpper(resp.MessageID)); got != pdu.StateDelivered {
+				t.Errorf("state %v", got)
+			}
+		}
+	})
+}
+
+// What a session of v3.3 has no room for is not done.
+func TestReplaceFromV33(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo", Addresses: []string{"8080"}}}})
+		defer b.close()
+		modern := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		old := b.bind(smpp.Config{Version: pdu.V33, Bind: smpp.Transmitter}, nil)
+		modern.submit(text(pdu.ShortCode("8080"), "first"))
+		m := text(pdu.ShortCode("8080"), "second")
+		m.ReplaceIfPresent = 1
+		_, err := old.Submit(t.Context(), m)
+		wantStatus(t, "submit_sm in the place of one whose message_id is too long", err, pdu.StatusInvalidSubmitWithReplace)
+		r := b.bind(smpp.Config{Bind: smpp.Receiver}, nil)
+		if got := r.texts(time.Second); !slices.Equal(got, []string{"first"}) {
+			t.Errorf("received %q", got)
+		}
+	})
+}
+
+// Addresses are looked at as the account has them changed, and told as they were
+// named.
+func TestRewrittenDestinations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		with, nothing := "49", ""
+		b := open(t, center.Config{MaxWaiting: 1, Accounts: []account.Account{{ID: "demo", Password: "demo", Rewrites: []account.Rewrite{
+			{Of: account.Destination, TON: -1, NPI: -1, Prefix: "0000", With: &nothing, SetTON: -1, SetNPI: -1},
+			{Of: account.Destination, TON: -1, NPI: -1, Prefix: "0", With: &with, SetTON: 1, SetNPI: 1},
+		}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		national := func(s string) pdu.Address { return pdu.Address{TON: 7, NPI: 2, Addr: s} } // which the rewriting mends
+		multi := &pdu.SubmitMulti{Source: acme, ESMClass: pdu.ModeDatagram, Dests: pdu.To(national("0170"), national("0171"), national("0000")), ShortMessage: []byte("x")}
+		resp, err := e.SubmitMulti(t.Context(), multi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []pdu.Unsuccessful{{Address: national("0000"), Status: pdu.StatusInvalidDestTON}, {Address: national("0171"), Status: pdu.StatusQueueFull}}
+		if !slices.Equal(resp.Failed, want) {
+			t.Errorf("unsuccess_sme %+v; want %+v", resp.Failed, want)
+		}
+		time.Sleep(time.Second)
+		e.submit(text(national("0172"), "x"))
+		_, err = e.Submit(t.Context(), text(pdu.Address{Addr: "0000"}, "x"))
+		wantStatus(t, "submit_sm to what is empty when it is changed", err, pdu.StatusInvalidDest)
+	})
+}
+
+// Cancellations by addresses may name either form of them.
+func TestCancelRewritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		with := "49"
+		b := open(t, center.Config{Handset: handset.Profile{Name: "slow"}, Accounts: []account.Account{{ID: "demo", Password: "demo", Rewrites: []account.Rewrite{
+			{Of: account.Both, TON: -1, NPI: -1, Prefix: "", With: &with, SetTON: 1, SetNPI: 1},
+		}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		for _, cancel := range []pdu.CancelSM{
+			{Source: pdu.Address{Addr: "1"}, Dest: pdu.Address{Addr: "2"}}, {Source: pdu.International("491"), Dest: pdu.International("492")},
+		} {
+			m := &pdu.SubmitSM{Source: pdu.Address{Addr: "1"}, Dest: pdu.Address{Addr: "2"}, ScheduleDeliveryTime: relative(t, time.Hour)}
+			e.submit(m)
+			e.submit(m)
+			if _, err := e.Cancel(t.Context(), &cancel); err != nil {
+				t.Errorf("cancel_sm from %v to %v: %v", cancel.Source, cancel.Dest, err)
+			}
+			synctest.Wait()
+			if st := b.center.Stats(); st.Live != 0 {
+				t.Errorf("%d messages are left", st.Live)
+			}
+		}
+	})
+}
+
+// A new validity_period counts, whatever the message was submitted with, and a
+// malformed one is refused although qos_time_to_live wins.
+func TestTimeToLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo", Addresses: []string{"8080"}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		m := text(pdu.ShortCode("8080"), "x")
+		pdu.TLVQOSTimeToLive.Set(&m.TLVs, 60)
+		m.ValidityPeriod = relative(t, time.Hour)
+		replaced, kept := e.submit(m), e.submit(m)
+		if _, err := e.Replace(t.Context(), &pdu.ReplaceSM{MessageID: replaced, Source: acme, ValidityPeriod: relative(t, 2*time.Minute), ShortMessage: []byte("y")}); err != nil {
+			t.Error(err)
+		}
+		for _, tt := range []struct {
+			after          time.Duration
+			replaced, kept pdu.MessageState
+		}{{59 * time.Second, pdu.StateEnroute, pdu.StateEnroute}, {time.Minute, pdu.StateEnroute, pdu.StateExpired}, {2 * time.Second, pdu.StateExpired, pdu.StateExpired}} {
+			time.Sleep(tt.after)
+			if a, b := e.state(replaced), e.state(kept); a != tt.replaced || b != tt.kept {
+				t.Errorf("replaced %v, kept %v; want %v, %v", a, b, tt.replaced, tt.kept)
+			}
+		}
+		m.ValidityPeriod = "991301000000000+"
+		_, err := e.Submit(t.Context(), m)
+		wantStatus(t, "a validity_period that is none", err, pdu.StatusInvalidExpiry)
+	})
+}
+
+// A message_payload with nothing in it does not hide the text.
+func TestEmptyPayload(t *testing.T) {
+	for _, version := range []pdu.Version{pdu.V33, pdu.V34, pdu.V50} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, center.Config{})
+			defer b.close()
+			e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+			r := b.bind(smpp.Config{Version: version, Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "8080"}}, nil)
+			m := text(pdu.ShortCode("8080"), "x")
+			pdu.TLVMessagePayload.Set(&m.TLVs, []byte{})
+			e.submit(m)
+			if got := r.texts(time.Second); !slices.Equal(got, []string{"x"}) {
+				t.Errorf("%v: received %q", version, got)
+			}
+		})
+	}
+}
+
+// An account that owns addresses gets what is for them however its ESME writes
+// its address_range, as long as that takes them in: also what waited before.
+func TestBoundInAnotherWay(t *testing.T) {
+	for _, tt := range []struct {
+		owned string
+		bound pdu.Address
+	}{
+		{"8080", pdu.Address{TON: 1, NPI: 1, Addr: "80*"}},
+		{"80*", pdu.Address{TON: 1, NPI: 1, Addr: "80*"}},
+		{"80*", pdu.Address{TON: 1, NPI: 1, Addr: "8080"}},
+		{"80*", pdu.Address{Addr: "8*"}},
+		{"80*", pdu.Address{Addr: "^80"}},
+		{"^80", pdu.Address{TON: 1, NPI: 1, Addr: "^80"}},
+		{"^80", pdu.Address{Addr: "8*"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{tt.owned}}}})
+			defer b.close()
+			e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+			e.submit(text(pdu.International("8080"), "before"))
+			time.Sleep(time.Hour)
+			shop := smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver, AddressRange: tt.bound}
+			r := b.bind(shop, nil)
+			e.submit(text(pdu.International("8080"), "after"))
+			if got := r.texts(time.Second); !slices.Equal(got, []string{"before", "after"}) {
+				t.Errorf("%q, bound for %v: received %q", tt.owned, tt.bound, got)
+			}
+			// A second session, for everything that is owned, takes over.
+			shop.AddressRange = pdu.Address{}
+			second := b.bind(shop, nil)
+			_ = r.Close()
+			synctest.Wait()
+			e.submit(text(pdu.International("8080"), "last"))
+			if got := second.texts(time.Second); !slices.Equal(got, []string{"last"}) {
+				t.Errorf("%q, bound for %v and for all: the second session received %q", tt.owned, tt.bound, got)
+			}
+		})
+	}
+}
+
+// Who binds for an address gets what waits for it elsewhere: for an account that
+// is not bound and has it only by a prefix, or for a handset out of reach.
+func TestNewClaim(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		b := open(t, center.Config{Store: s, Handset: handset.Profile{Name: "expire"}, Accounts: []account.Account{
+			{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{"80*"}}, {ID: "b", Password: "x"},
+		}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		for _, dest := range []string{"8080", "9090"} {
+			e.submit(text(pdu.ShortCode(dest), "before"))
+		}
+		time.Sleep(3 * time.Hour)
+		for _, dest := range []string{"8080", "9090"} {
+			r := b.bind(smpp.Config{SystemID: "b", Password: "x", Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: dest}}, nil)
+			e.submit(text(pdu.ShortCode(dest), "after"))
+			if got := r.texts(time.Second); !slices.Equal(got, []string{"before", "after"}) {
+				t.Errorf("%s: received %q", dest, got)
+			}
+		}
+	})
+}
