@@ -124,7 +124,7 @@ func (src *source) pace() bool {
 		return false
 	}
 	if src.idled.each == 0 {
-		src.idled = newBucket(s.server.Limits.idle())
+		src.idled = newBucket(s.server.limitsNow().idle())
 	}
 	wait := src.idled.take(time.Since(s.opened), n)
 	src.flooded = wait > 0

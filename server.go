@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
@@ -18,7 +19,7 @@ import (
 
 // A Server is the side of the message center: it accepts connections, lets
 // ESMEs bind, and gives their requests to a handler. The fields must not be
-// changed once it serves.
+// changed once it serves; SetLimits and SetTimers change what they can.
 type Server struct {
 	Addr    string  // address of ListenAndServe; empty: ":2775", or ":3550" with TLS
 	Handler Handler // nil refuses every operation
@@ -83,6 +84,7 @@ type Server struct {
 	closed    bool
 	closing   chan struct{} // closed with the server; made by options
 	opt       *options
+	limits    atomic.Pointer[Limits] // in the place of Limits; nil: those
 	gate      gate
 	stats     serverStats
 }
@@ -121,30 +123,60 @@ func (srv *Server) options() *options {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.opt == nil {
-		window := windowOf(srv.Window)
 		srv.closing = make(chan struct{})
-		srv.opt = &options{
-			window:  window,
-			inbound: window,
-
-			tellsNothing: srv.NoCongestion,
-			congestion:   srv.Congestion,
-
-			periods: periods{
-				response:    timer(srv.ResponseTimeout, DefaultResponseTimeout),
-				enquireLink: timer(srv.EnquireLink, DefaultEnquireLink),
-				inactivity:  timer(srv.Inactivity, 0),
-				sessionInit: timer(srv.SessionInit, DefaultSessionInit),
-			},
-			reg:        orElse(srv.Registry, pdu.Standard()),
-			strictness: srv.Strictness,
-			grace:      DefaultLateGrace,
-			maxPDU:     maxPDUOf(srv.MaxPDU),
-			log:        orElse(srv.Logger, slog.Default()),
-			trace:      orElse(srv.Trace, &noTrace),
-		}
+		srv.opt = srv.optionsWith(Timers{srv.ResponseTimeout, srv.EnquireLink, srv.Inactivity})
 	}
 	return srv.opt
+}
+
+func (srv *Server) optionsWith(t Timers) *options {
+	window := windowOf(srv.Window)
+	return &options{
+		window:  window,
+		inbound: window,
+
+		tellsNothing: srv.NoCongestion,
+		congestion:   srv.Congestion,
+
+		periods: periods{
+			response:    timer(t.ResponseTimeout, DefaultResponseTimeout),
+			enquireLink: timer(t.EnquireLink, DefaultEnquireLink),
+			inactivity:  timer(t.Inactivity, 0),
+			sessionInit: timer(srv.SessionInit, DefaultSessionInit),
+		},
+		reg:        orElse(srv.Registry, pdu.Standard()),
+		strictness: srv.Strictness,
+		grace:      DefaultLateGrace,
+		maxPDU:     maxPDUOf(srv.MaxPDU),
+		log:        orElse(srv.Logger, slog.Default()),
+		trace:      orElse(srv.Trace, &noTrace),
+	}
+}
+
+// SetLimits puts other limits in the place of the field Limits, on a server that
+// serves or not. Nobody who is there is turned away: connections that came before
+// limits of addresses were set count towards the server's only. It may be called
+// concurrently.
+func (srv *Server) SetLimits(l Limits) { srv.limits.Store(&l) }
+
+func (srv *Server) limitsNow() *Limits {
+	if l := srv.limits.Load(); l != nil {
+		return l
+	}
+	return &srv.Limits
+}
+
+// Timers are those of a Server that can be changed while it serves; see its
+// fields of these names.
+type Timers struct{ ResponseTimeout, EnquireLink, Inactivity time.Duration }
+
+// SetTimers puts other timers in the place of the server's, for connections that
+// come from then on. It may be called concurrently.
+func (srv *Server) SetTimers(t Timers) {
+	srv.options()
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.opt = srv.optionsWith(t) // sessions keep theirs
 }
 
 // ListenAndServe listens on Addr and serves; see Serve.
@@ -290,7 +322,7 @@ func (srv *Server) admit(conn net.Conn) *Session {
 	s := newSession(conn, MC, srv.options(), srv.Handler)
 	s.server, s.guest, s.owedMax = srv, new(guest), unboundOwed
 	srv.stats.accepted.Add(1)
-	if !srv.gate.enter(s, &srv.Limits) {
+	if !srv.gate.enter(s, srv.limitsNow()) {
 		srv.stats.refusedServer.Add(1)
 		_ = conn.Close()
 		return nil
@@ -314,7 +346,7 @@ func (srv *Server) admit(conn net.Conn) *Session {
 // greet does what comes before reading and may block: the connection tells its
 // address, and TLS shakes hands.
 func (srv *Server) greet(s *Session) error {
-	if !srv.gate.locate(s, addressOf(s.conn.RemoteAddr()), &srv.Limits) {
+	if !srv.gate.locate(s, addressOf(s.conn.RemoteAddr()), srv.limitsNow()) {
 		srv.stats.refusedAddress.Add(1)
 		return ErrTooManyConnections
 	}
@@ -406,7 +438,7 @@ func (srv *Server) bind(s *Session, h pdu.Header, req pdu.BindRequest) {
 		_ = s.reply(h, h.Command.Response(), pdu.StatusInvalidBindStatus, nil)
 		return
 	}
-	l := &srv.Limits
+	l := srv.limitsNow()
 	wait := srv.gate.penalty(s.guest.from, l)
 	if wait == 0 {
 		go srv.decide(s, h, req)
@@ -438,7 +470,7 @@ func (srv *Server) decide(s *Session, h pdu.Header, req pdu.BindRequest) {
 // refuseBind answers a bind that is not granted, and is through with an ESME that
 // has tried often enough.
 func (srv *Server) refuseBind(s *Session, h pdu.Header, status pdu.Status) {
-	most := srv.Limits.BindAttempts
+	most := srv.limitsNow().BindAttempts
 	if most == 0 {
 		most = DefaultBindAttempts
 	}
@@ -555,7 +587,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.settle(pdu.V50, false)
 		s.mu.Unlock()
 		srv.stats.bindsRefused.Add(1)
-		srv.refuseBind(s, h, orElse(srv.Limits.BindStatus, pdu.StatusBindFailed))
+		srv.refuseBind(s, h, orElse(srv.limitsNow().BindStatus, pdu.StatusBindFailed))
 		return false
 	default:
 		s.settle(pdu.V50, false)

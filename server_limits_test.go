@@ -961,3 +961,43 @@ func TestBindRaisesWhatMayWait(t *testing.T) {
 		}
 	})
 }
+
+// Other limits and timers for who comes from then on; who is there stays.
+func TestServerSettingsWhileItServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := &smpp.Server{EnquireLink: -1, Limits: smpp.Limits{Connections: 1}}
+		old, first := dialFrom(t, srv, tcp("192.0.2.1"))
+		if status := old.status(trx("a", "")); status != 0 {
+			t.Fatal(status)
+		}
+		if _, s := dialFrom(t, srv, tcp("192.0.2.1")); s != nil {
+			t.Error("a second connection, of one")
+		}
+		srv.SetLimits(smpp.Limits{ConnectionsPerAddress: 1, BindStatus: pdu.StatusThrottled})
+		srv.SetTimers(smpp.Timers{EnquireLink: 7 * time.Second, Inactivity: time.Minute})
+		second, s := dialFrom(t, srv, tcp("192.0.2.1"))
+		if s == nil {
+			t.Fatal("no second connection, of any number")
+		}
+		if status := second.status(trx("a", "")); status != 0 {
+			t.Fatal(status)
+		}
+		third, s := dialFrom(t, srv, tcp("192.0.2.1"))
+		if s == nil {
+			t.Fatal("closed before it has an address")
+		}
+		third.wantEnd()
+		if s.Err() == nil || !errors.Is(s.Err(), smpp.ErrTooManyConnections) {
+			t.Errorf("the third of one from an address: %v", s.Err())
+		}
+		began := time.Now()
+		if h, _, _ := second.next(); h.Command != pdu.IDEnquireLink || time.Since(began).Round(time.Second) != 7*time.Second {
+			t.Errorf("%v after %v; want enquire_link after 7s", h.Command, time.Since(began))
+		}
+		second.send(pdu.Header{Sequence: 1}, new(pdu.EnquireLinkResp))
+		time.Sleep(time.Hour)
+		if first.Err() != nil {
+			t.Errorf("the session that was there has ended: %v", first.Err())
+		}
+	})
+}

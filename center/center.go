@@ -24,11 +24,11 @@ import (
 	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/front"
 	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/pdu"
-	"github.com/godwit-sms/smpp/sms"
 )
 
 // DefaultRetention is how long messages stay known after their end when not told
@@ -143,9 +143,11 @@ type Center struct {
 	store      store.Store
 	ownStore   bool
 	tls        *tls.Config
-	retention  time.Duration
-	texts      time.Duration
 	log        *slog.Logger
+
+	changing sync.Mutex // of settings
+	now      atomic.Pointer[settings]
+	replan   chan struct{} // they have changed
 
 	ready   atomic.Bool // front and server are there
 	stop    chan struct{}
@@ -156,9 +158,6 @@ type Center struct {
 // New starts a center, which takes up what its store holds. End it with Shutdown
 // or Close. The error names the setting at fault.
 func New(cfg Config) (*Center, error) {
-	if len(cfg.Accounts) == 0 {
-		cfg.Accounts = []account.Account{account.Default()}
-	}
 	if cfg.SystemID == "" {
 		cfg.SystemID = "smpp"
 	}
@@ -168,46 +167,38 @@ func New(cfg Config) (*Center, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	if cfg.Retention <= 0 {
-		cfg.Retention = DefaultRetention
-	}
-	if cfg.ReceiptValidity <= 0 {
-		cfg.ReceiptValidity = front.DefaultValidity
-	}
-	texts, err := front.ParseTexts(cfg.DefaultTexts, sms.Profile{})
-	if err != nil {
-		return nil, fmt.Errorf("center: %w", err)
-	}
-	if err := account.CheckLists(cfg.Lists); err != nil {
-		return nil, fmt.Errorf("center: %w", err)
-	}
-	book, err := account.NewBook(cfg.Accounts...)
-	if err != nil {
-		return nil, fmt.Errorf("center: %w", err)
-	}
-	c := &Center{book: book, store: cfg.Store, tls: cfg.TLS, retention: cfg.Retention, texts: cfg.TextRetention, log: cfg.Logger, stop: make(chan struct{})}
-	if c.handset, err = handset.New(cfg.Handset); err != nil {
-		return nil, fmt.Errorf("center: %w", err)
-	}
+	c := &Center{store: cfg.Store, tls: cfg.TLS, log: cfg.Logger, replan: make(chan struct{}, 1), stop: make(chan struct{})}
 	if c.store == nil {
 		c.store, c.ownStore = &memory.Store{History: cfg.MaxHistory}, true
+		cfg.Store = c.store
 	}
+	set, err := cfg.settings()
+	if err != nil {
+		return nil, err
+	}
+	c.now.Store(set)
+	if c.book, err = account.NewBook(set.accounts...); err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	if c.handset, err = handset.New(set.handset); err != nil {
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	book := c.book
 	_, inMemory := store.Base(c.store).(*memory.Store)
-	if cfg.MaxWaiting <= 0 && inMemory {
-		cfg.MaxWaiting = maxInMemory
-	}
 	cells := front.NewCells()
-	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: cfg.Linger, Changed: c.changed, Starved: c.starved, Broadcast: cells, Delivery: func(id string) route.Delivery {
+	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: set.linger, Changed: c.changed, Starved: c.starved, Broadcast: cells, Delivery: func(id string) route.Delivery {
 		if a := book.Get(id); a != nil {
 			return route.Delivery{Spread: a.Delivery.Spread, AtMostOnce: a.Delivery.AtMostOnce}
 		}
 		return route.Delivery{}
 	}})
 	c.dispatcher, err = dispatch.New(context.Background(), dispatch.Config{
-		Store: c.store, Router: c.table, Retry: cfg.Retry, MaxWaiting: cfg.MaxWaiting, MaxPerAccount: cfg.MaxPerAccount,
-		Receipt: front.Receipts(cfg.Handset.Receipts(sms.Profile{Zone: cfg.Zone}), cfg.ReceiptValidity, cfg.Logger),
-		Alert:   front.Alerts(cfg.ReceiptValidity),
-		Logger:  cfg.Logger,
+		Store: c.store, Router: c.table, Retry: set.dispatch.Retry, MaxWaiting: set.dispatch.MaxWaiting, MaxPerAccount: set.dispatch.MaxPerAccount,
+		Receipt: func(m *message.Message, kind message.Kind, at time.Time) *message.Message {
+			return c.now.Load().receipt(m, kind, at)
+		},
+		Alert:  func(m *message.Message, at time.Time) *message.Message { return c.now.Load().alert(m, at) },
+		Logger: cfg.Logger,
 	})
 	if err != nil {
 		c.handset.Close()
@@ -215,12 +206,10 @@ func New(cfg Config) (*Center, error) {
 	}
 	c.front = front.New(front.Config{
 		Accounts: book, Table: c.table, Dispatcher: c.dispatcher, Store: c.store, Cells: cells,
-		SystemID: cfg.SystemID, Window: cfg.Window, DeliverWindow: cfg.DeliverWindow, Validity: cfg.Validity, MaxValidity: cfg.MaxValidity,
-		Transaction: cfg.Transaction, Texts: texts, Lists: cfg.Lists, ServiceTypes: cfg.ServiceTypes, Areas: cfg.Areas, Admit: c.handset.Admit,
-		Inline: inMemory, WrongSystemID: cfg.WrongSystemID, WrongPassword: cfg.WrongPassword, Observe: cfg.Observe, Logger: cfg.Logger,
+		SystemID: cfg.SystemID, Settings: set.front, Admit: c.handset.Admit, Inline: inMemory, Observe: cfg.Observe, Logger: cfg.Logger,
 	})
 	c.server = c.front.Server()
-	c.server.Trace, c.server.Limits = cfg.Trace, cfg.Limits
+	c.server.Trace, c.server.Limits = cfg.Trace, set.limits
 	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
 	c.stopped.Go(c.prune)
 	c.ready.Store(true)
@@ -229,13 +218,6 @@ func New(cfg Config) (*Center, error) {
 	}
 	c.stopped.Go(func() { c.handset.Originate(context.Background(), network{c}) })
 	return c, nil
-}
-
-func orElse(d, zero time.Duration) time.Duration {
-	if d == 0 {
-		return zero
-	}
-	return d
 }
 
 // changed tells the dispatcher of a target that can take more, or is gone. ESMEs
@@ -252,25 +234,6 @@ func (c *Center) changed(t dispatch.Target, gone bool) {
 func (c *Center) starved(id string) {
 	if c.ready.Load() {
 		c.front.Call(id)
-	}
-}
-
-// prune forgets what is long over.
-func (c *Center) prune() {
-	tick := time.NewTicker(min(max(min(c.retention, orElse(c.texts, c.retention))/10, time.Second), 10*time.Minute))
-	defer tick.Stop()
-	for {
-		select {
-		case <-c.stop:
-			return
-		case now := <-tick.C:
-			if _, err := c.store.Prune(context.Background(), now.Add(-c.retention)); err != nil {
-				c.log.Error("old messages cannot be forgotten", "error", err)
-			}
-			if _, err := c.store.PruneText(context.Background(), now.Add(-c.texts)); err != nil {
-				c.log.Error("old texts cannot be forgotten", "error", err)
-			}
-		}
 	}
 }
 
@@ -324,7 +287,9 @@ func (c *Center) Close() error {
 
 func (c *Center) end() {
 	c.once.Do(func() {
+		c.changing.Lock()
 		close(c.stop)
+		c.changing.Unlock()
 		c.table.Close()
 		c.front.Close()
 		c.handset.Close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/center/account"
@@ -29,37 +28,6 @@ func owned(b *account.Book) map[string][]route.Pattern {
 	}
 	return owned
 }
-
-// SetAccounts puts other accounts in the place of those that may bind. The
-// sessions of accounts that are gone are ended, all others go on: what an
-// account says of binds, rates and windows is for those that bind from now on,
-// the rest is for the next message. On an error nothing is changed.
-func (c *Center) SetAccounts(accounts ...account.Account) error {
-	if len(accounts) == 0 {
-		return fmt.Errorf("center: no accounts: nobody could bind")
-	}
-	if err := c.book.Replace(accounts...); err != nil {
-		return fmt.Errorf("center: %w", err)
-	}
-	c.table.Own(owned(c.book))
-	for _, a := range c.book.All() {
-		c.table.Poke(a.ID) // it may be to be asked to bind
-	}
-	for _, s := range c.server.Sessions() {
-		if id, _, ok := front.Binding(s); ok && c.book.Get(id) == nil {
-			c.log.Info("a session is ended: its account is gone", "account", id, "remote", s.RemoteAddr().String())
-			c.stopped.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
-				defer cancel()
-				_ = s.Shutdown(ctx)
-			})
-		}
-	}
-	return nil
-}
-
-// endTimeout is how long a session that is ended has for what it has begun.
-const endTimeout = 5 * time.Second
 
 // Accounts returns the ids of the accounts, in the order they were given.
 func (c *Center) Accounts() []string {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"reflect"
 	"regexp"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
+	"github.com/godwit-sms/smpp/center/pdulog"
 	"github.com/godwit-sms/smpp/center/route"
 	"github.com/godwit-sms/smpp/pdu"
 	"go.yaml.in/yaml/v4"
@@ -47,10 +49,20 @@ type File struct {
 	LogLevel  string
 	LogFormat string
 	Grace     time.Duration
-	Proxies   string // that may tell whom they speak for
+	Proxies   []netip.Prefix // that may tell whom they speak for
 	OnlyProxy bool
+	Pcap      Pcap
 
-	set map[string]bool // top-level keys that the file has
+	name  string         // of the file
+	lines map[string]int // of the keys that it has, with those of sections
+}
+
+// Pcap says whether and how PDUs are logged; see package pdulog.
+type Pcap struct {
+	File, Session    string // empty File: they are not
+	Size             int64  // octets of a file before the next is begun
+	Keep             int    // full files beside it
+	Texts, Passwords bool
 }
 
 // TLS says how connections are secured. Without Cert and Key they are not.
@@ -64,11 +76,21 @@ type TLS struct {
 
 // Default returns what holds without a file.
 func Default() *File {
-	return &File{HTTP: DefaultHTTP, Data: DefaultData, Simulate: "deliver", LogLevel: "info", LogFormat: "text", Grace: DefaultGrace}
+	return &File{HTTP: DefaultHTTP, Data: DefaultData, Simulate: "deliver", LogLevel: "info", LogFormat: "text", Grace: DefaultGrace, Pcap: Pcap{Size: pdulog.DefaultMaxSize, Keep: pdulog.DefaultKeep}}
 }
 
-// Has reports whether the file has a top-level key.
-func (f *File) Has(key string) bool { return f.set[key] }
+// Has reports whether the file has a key, such as http, tls.cert or
+// accounts[0].password.
+func (f *File) Has(key string) bool { return f.lines[key] > 0 }
+
+// Blame says that it is a key of the file whose value has led to an error. An
+// error about a key that the file does not have is returned as it is.
+func (f *File) Blame(key string, err error) error {
+	if !f.Has(key) {
+		return err
+	}
+	return &Error{File: f.name, Line: f.lines[key], Key: key, Rule: err.Error()}
+}
 
 // Read reads a file. The error names all that is wrong with it; each is an
 // *Error, unless the file cannot be read or is no YAML.
@@ -83,7 +105,7 @@ func Read(path string) (*File, error) {
 // Parse reads the octets of a file, whose name is for errors; see Read.
 func Parse(name string, octets []byte) (*File, error) {
 	f := Default()
-	f.set = make(map[string]bool)
+	f.name, f.lines = name, make(map[string]int)
 	loader, err := yaml.NewLoader(bytes.NewReader(octets))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -100,7 +122,7 @@ func Parse(name string, octets []byte) (*File, error) {
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntax(name, err)
 	}
-	r := &reader{file: name}
+	r := &reader{file: name, lines: f.lines}
 	root := &doc
 	if root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
 		root = root.Content[0]
@@ -108,7 +130,7 @@ func Parse(name string, octets []byte) (*File, error) {
 	if root.Kind == 0 || root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
 		return f, nil
 	}
-	r.section("", root, f.keys(), f.set)
+	r.section("", root, f.keys())
 	if len(r.errs) == 0 {
 		f.check(r, root)
 	}
@@ -142,8 +164,11 @@ func (f *File) check(r *reader, root *yaml.Node) {
 	case t.Required && t.ClientCA == "":
 		r.fail(child(root, "tls"), "tls.require_client_cert", "", "it needs client_ca")
 	}
-	if f.OnlyProxy && f.Proxies == "" {
+	if f.OnlyProxy && len(f.Proxies) == 0 {
 		r.fail(child(root, "proxy_protocol_only"), "proxy_protocol_only", "", "it needs proxy_protocol")
+	}
+	if p := f.Pcap; p.File == "" && (p.Session != "" || p.Texts || p.Passwords) {
+		r.fail(child(root, "pcap"), "pcap.file", "", "it is missing: what the other keys are about")
 	}
 	list := child(root, "accounts")
 	ids := make(map[string]bool)
@@ -174,14 +199,14 @@ func child(n *yaml.Node, key string) *yaml.Node {
 
 // Changed returns the keys whose values differ between two files, in two lists:
 // those that can change while the message center runs, and those that take a
-// restart.
+// restart. To begin or to end with TLS does, too.
 func Changed(a, b *File) (live, restart []string) {
 	x, y := a.keys(), b.keys()
 	for i := range x {
 		if same(x[i], y[i]) {
 			continue
 		}
-		if x[i].live {
+		if x[i].live && (x[i].name != "tls" || (a.TLS.Cert == "") == (b.TLS.Cert == "")) {
 			live = append(live, x[i].name)
 		} else {
 			restart = append(restart, x[i].name)
@@ -213,23 +238,31 @@ func (f *File) keys() []key {
 			{name: "client_ca", value: text(&f.TLS.ClientCA, "a PEM file"), about: "The authorities of client certificates."},
 			{name: "require_client_cert", value: flag(&f.TLS.Required), about: "Whether clients without a certificate are refused before they can bind."},
 		}},
-		{name: "proxy_protocol", value: text(&f.Proxies, "addresses or networks with commas between them"), about: "Proxies that begin each connection with a PROXY header, version 1 or 2."},
-		{name: "proxy_protocol_only", value: flag(&f.OnlyProxy), about: "Whether connections from elsewhere are refused."},
+		{name: "proxy_protocol", live: true, value: proxies(&f.Proxies), about: "Proxies that begin each connection with a PROXY header, version 1 or 2."},
+		{name: "proxy_protocol_only", live: true, value: flag(&f.OnlyProxy), about: "Whether connections from elsewhere are refused."},
+		{name: "pcap", about: "A log of the PDUs, for Wireshark or `smpp decode`. Passwords and texts are masked.", keys: []key{
+			{name: "file", value: text(&f.Pcap.File, "a file"), zero: "no log", about: "Where it is written, as pcapng."},
+			{name: "session", value: cstring(&f.Pcap.Session, 0, 15), zero: "all", about: "Only the sessions that bind with this system_id."},
+			{name: "size", value: sized(&f.Pcap.Size, 1<<20, 1<<40), zero: "100MiB", about: "How large a file becomes before the next is begun."},
+			{name: "keep", value: count(&f.Pcap.Keep, 0, 1000), zero: "4", about: "How many full files are kept beside it; the one with .1 in its name is the youngest."},
+			{name: "texts", value: flag(&f.Pcap.Texts), about: "Whether the texts of messages are logged, too."},
+			{name: "passwords", value: flag(&f.Pcap.Passwords), about: "Whether passwords are."},
+		}},
 		{name: "http", value: text(&f.HTTP, "an address, host:port, or \"\" for none"), zero: DefaultHTTP, about: "Where /healthz, /readyz and /metrics are."},
 		{name: "data", value: text(&f.Data, "a directory, or \"\" for memory"), zero: DefaultData, about: "Where messages are kept."},
-		{name: "reserve", value: octets(&f.Reserve), zero: "64MiB", about: "How much of the disk is left free: with less, new messages are refused with ESME_RMSGQFUL, while all others go on."},
+		{name: "reserve", live: true, value: octets(&f.Reserve), zero: "64MiB", about: "How much of the disk is left free: with less, new messages are refused with ESME_RMSGQFUL, while all others go on."},
 		{name: "admin", value: text(&f.Admin, "a path"), zero: "admin.sock in data", about: "The Unix socket for `smpp ps`, `reload` and `backup`. Only its owner may use it. Without it, messages in memory have none."},
 		{name: "system_id", value: cstring(&c.SystemID, 1, 15), zero: "smpp", about: "What the message center calls itself."},
-		{name: "simulate", value: simulated(&f.Simulate), zero: "deliver", about: "How the simulated handset behaves that every number has which nobody receives for; see `smpp serve --help`."},
+		{name: "simulate", live: true, value: simulated(&f.Simulate), zero: "deliver", about: "How the simulated handset behaves that every number has which nobody receives for; see `smpp serve --help`."},
 		{name: "log_level", live: true, value: oneOf(&f.LogLevel, "debug", "info", "warn", "error"), zero: "info", about: "What is logged."},
 		{name: "log_format", value: oneOf(&f.LogFormat, "text", "json"), zero: "text", about: "How it is logged."},
-		{name: "grace", value: duration(&f.Grace, 0), zero: "10s", about: "How long to deliver what can be when it ends."},
+		{name: "grace", live: true, value: duration(&f.Grace, 0), zero: "10s", about: "How long to deliver what can be when it ends."},
 		{name: "accounts", live: true, value: entries(&c.Accounts, accountKeys, newAccount, finishAccount), zero: "demo with the password demo", about: "Who may bind."},
-		{name: "bind_failure", about: "What answers a bind with wrong credentials: ESME_RBINDFAIL, ESME_RINVSYSID or ESME_RINVPASWD. The default tells nobody whether there is such an account.", keys: []key{
+		{name: "bind_failure", live: true, about: "What answers a bind with wrong credentials: ESME_RBINDFAIL, ESME_RINVSYSID or ESME_RINVPASWD. The default tells nobody whether there is such an account.", keys: []key{
 			{name: "system_id", value: bindStatus(&c.WrongSystemID), zero: "ESME_RBINDFAIL", about: "Of no account."},
 			{name: "password", value: bindStatus(&c.WrongPassword), zero: "ESME_RBINDFAIL", about: "With a wrong password."},
 		}},
-		{name: "limits", about: "What peers may take of the server. An address is one of IPv4, or the /64 of one of IPv6.", keys: []key{
+		{name: "limits", live: true, about: "What peers may take of the server. An address is one of IPv4, or the /64 of one of IPv6.", keys: []key{
 			{name: "connections", value: count(&c.Limits.Connections, 0, 1_000_000), zero: "0, any number", about: "Of the server."},
 			{name: "unbound", value: count(&c.Limits.Unbound, 0, 1_000_000), zero: "0, any number", about: "Of those, not bound yet."},
 			{name: "connections_per_address", value: count(&c.Limits.ConnectionsPerAddress, 0, 1_000_000), zero: "0, any number", about: "From one address."},
@@ -239,27 +272,27 @@ func (f *File) keys() []key {
 			{name: "max_bind_delay", value: duration(&c.Limits.MaxBindDelay, time.Millisecond), zero: "5s", about: "The longest such delay."},
 			{name: "bind_status", value: bindLimitStatus(&c.Limits.BindStatus), zero: "ESME_RBINDFAIL", about: "What answers a bind beyond the limits of its account."},
 		}},
-		{name: "window", value: count(&c.Window, 1, 100_000), zero: "1000", about: "How many requests of a session are handled at once; as many again wait, more are refused with ESME_RTHROTTLED."},
-		{name: "deliver_window", value: count(&c.DeliverWindow, 1, 100_000), zero: "10", about: "How many messages and receipts an ESME is sent before it has answered the first, on a session."},
-		{name: "validity", value: duration(&c.Validity, time.Second), zero: "24h", about: "Of messages that do not say."},
-		{name: "max_validity", value: duration(&c.MaxValidity, time.Second), zero: "30d", about: "Longer ones are cut to it."},
-		{name: "receipt_validity", value: duration(&c.ReceiptValidity, time.Second), zero: "24h", about: "How long a receipt waits for an ESME to take it."},
-		{name: "retry", value: durations(&c.Retry, time.Millisecond), zero: "[1s, 5s, 15s, 1m, 5m, 15m, 1h]", about: "Pauses after failed attempts; the last stands for all after it."},
-		{name: "linger", value: orOff(duration(&c.Linger, 0), &c.Linger), zero: "5m", about: "How long the addresses of an address_range stay with an account after its last session for them has ended. 0: not at all."},
-		{name: "max_waiting", value: count(&c.MaxWaiting, 1, 100_000_000), zero: "2000000, in memory 400000", about: "How many messages may wait; more are refused with ESME_RMSGQFUL."},
-		{name: "max_per_account", value: count(&c.MaxPerAccount, 1, 100_000_000), zero: "half of max_waiting", about: "The same for a single account."},
-		{name: "retention", value: duration(&c.Retention, time.Second), zero: "24h", about: "How long a message is known after its end, for query_sm."},
-		{name: "text_retention", value: duration(&c.TextRetention, 0), zero: "0s", about: "How long its text is."},
+		{name: "window", live: true, value: count(&c.Window, 1, 100_000), zero: "1000", about: "How many requests of a session are handled at once; as many again wait, more are refused with ESME_RTHROTTLED."},
+		{name: "deliver_window", live: true, value: count(&c.DeliverWindow, 1, 100_000), zero: "10", about: "How many messages and receipts an ESME is sent before it has answered the first, on a session."},
+		{name: "validity", live: true, value: duration(&c.Validity, time.Second), zero: "24h", about: "Of messages that do not say."},
+		{name: "max_validity", live: true, value: duration(&c.MaxValidity, time.Second), zero: "30d", about: "Longer ones are cut to it."},
+		{name: "receipt_validity", live: true, value: duration(&c.ReceiptValidity, time.Second), zero: "24h", about: "How long a receipt waits for an ESME to take it."},
+		{name: "retry", live: true, value: durations(&c.Retry, time.Millisecond), zero: "[1s, 5s, 15s, 1m, 5m, 15m, 1h]", about: "Pauses after failed attempts; the last stands for all after it."},
+		{name: "linger", live: true, value: orOff(duration(&c.Linger, 0), &c.Linger), zero: "5m", about: "How long the addresses of an address_range stay with an account after its last session for them has ended. 0: not at all."},
+		{name: "max_waiting", live: true, value: count(&c.MaxWaiting, 1, 100_000_000), zero: "2000000, in memory 400000", about: "How many messages may wait; more are refused with ESME_RMSGQFUL."},
+		{name: "max_per_account", live: true, value: count(&c.MaxPerAccount, 1, 100_000_000), zero: "half of max_waiting", about: "The same for a single account."},
+		{name: "retention", live: true, value: duration(&c.Retention, time.Second), zero: "24h", about: "How long a message is known after its end, for query_sm."},
+		{name: "text_retention", live: true, value: duration(&c.TextRetention, 0), zero: "0s", about: "How long its text is."},
 		{name: "max_history", value: count(&c.MaxHistory, 1, 100_000_000), zero: "200000", about: "How many messages are known after their end, in memory."},
-		{name: "transaction", value: duration(&c.Transaction, time.Second), zero: "30s", about: "How long a delivery in transaction mode may take."},
-		{name: "default_texts", value: defaultTexts(&c.DefaultTexts), about: "The canned messages by their sm_default_msg_id."},
-		{name: "lists", value: lists(&c.Lists), about: "Distribution lists for submit_multi that every account may use."},
-		{name: "service_types", value: texts(&c.ServiceTypes, "words of 1 to 5 octets", serviceType), zero: "all", about: "Those that may be submitted, beside the empty one; others are refused with ESME_RINVSERTYP."},
-		{name: "areas", value: texts(&c.Areas, "names", nil), zero: "all", about: "Those that may be broadcast to; others are refused with ESME_RINVBCASTALIAS_NAME."},
-		{name: "zone", value: zone(&c.Zone), zero: "UTC", about: "Of the dates in receipts."},
-		{name: "enquire_link", value: orOff(duration(&c.EnquireLink, 0), &c.EnquireLink), zero: "30s", about: "Silence of an ESME after which it is asked for a sign of life. 0: never."},
-		{name: "inactivity", value: duration(&c.Inactivity, 0), zero: "0s", about: "Time without a transaction after which a session is closed. 0: never."},
-		{name: "response_timeout", value: orOff(duration(&c.ResponseTimeout, 0), &c.ResponseTimeout), zero: "60s", about: "How long an ESME has to answer. 0: for ever."},
+		{name: "transaction", live: true, value: duration(&c.Transaction, time.Second), zero: "30s", about: "How long a delivery in transaction mode may take."},
+		{name: "default_texts", live: true, value: defaultTexts(&c.DefaultTexts), about: "The canned messages by their sm_default_msg_id."},
+		{name: "lists", live: true, value: lists(&c.Lists), about: "Distribution lists for submit_multi that every account may use."},
+		{name: "service_types", live: true, value: texts(&c.ServiceTypes, "words of 1 to 5 octets", serviceType), zero: "all", about: "Those that may be submitted, beside the empty one; others are refused with ESME_RINVSERTYP."},
+		{name: "areas", live: true, value: texts(&c.Areas, "names", nil), zero: "all", about: "Those that may be broadcast to; others are refused with ESME_RINVBCASTALIAS_NAME."},
+		{name: "zone", live: true, value: zone(&c.Zone), zero: "UTC", about: "Of the dates in receipts."},
+		{name: "enquire_link", live: true, value: orOff(duration(&c.EnquireLink, 0), &c.EnquireLink), zero: "30s", about: "Silence of an ESME after which it is asked for a sign of life. 0: never."},
+		{name: "inactivity", live: true, value: duration(&c.Inactivity, 0), zero: "0s", about: "Time without a transaction after which a session is closed. 0: never."},
+		{name: "response_timeout", live: true, value: orOff(duration(&c.ResponseTimeout, 0), &c.ResponseTimeout), zero: "60s", about: "How long an ESME has to answer. 0: for ever."},
 	}
 }
 

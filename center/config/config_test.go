@@ -19,8 +19,9 @@ import (
 const everything = `
 listen: [127.0.0.1:2775, "[::1]:2775"]
 tls: {cert: c.pem, key: k.pem, client_ca: ca.pem, require_client_cert: true}
-proxy_protocol: 10.0.0.0/8
+proxy_protocol: [10.0.0.0/8, "192.0.2.1,2001:db8::/32"]
 proxy_protocol_only: true
+pcap: {file: log.pcapng, session: acme, size: 1GiB, keep: 0, texts: true, passwords: true}
 http: ""
 data: /var/lib/smpp
 reserve: 2GiB
@@ -99,7 +100,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"listen", f.Listen, []string{"127.0.0.1:2775", "[::1]:2775"}},
 		{"tls", f.TLS, config.TLS{Cert: "c.pem", Key: "k.pem", ClientCA: "ca.pem", Required: true}},
-		{"proxies", f.Proxies, "10.0.0.0/8"}, {"only", f.OnlyProxy, true}, {"http", f.HTTP, ""}, {"data", f.Data, "/var/lib/smpp"}, {"reserve", f.Reserve, int64(2 << 30)},
+		{"proxies", f.Proxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/32")}}, {"only", f.OnlyProxy, true}, {"pcap", f.Pcap, config.Pcap{File: "log.pcapng", Session: "acme", Size: 1 << 30, Texts: true, Passwords: true}}, {"http", f.HTTP, ""}, {"data", f.Data, "/var/lib/smpp"}, {"reserve", f.Reserve, int64(2 << 30)},
 		{"admin", f.Admin, "/run/smpp.sock"}, {"simulate", f.Simulate, "slow"}, {"level", f.LogLevel, "debug"}, {"format", f.LogFormat, "json"}, {"grace", f.Grace, time.Minute},
 		{"system_id", c.SystemID, "TESTMC"}, {"unknown", c.WrongSystemID, pdu.StatusInvalidSystemID}, {"password", c.WrongPassword, pdu.StatusInvalidPassword},
 		{"connections", c.Limits.Connections, 1000}, {"bind_delay", c.Limits.BindDelay, time.Duration(-1)}, {"bind_status", c.Limits.BindStatus, pdu.StatusAlreadyBound},
@@ -128,7 +129,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("account: %s: %v; want %v", tt.what, tt.got, tt.want)
 		}
 	}
-	if !f.Has("http") || f.Has("nothing") {
+	if !f.Has("http") || f.Has("nothing") || !f.Has("tls.cert") || !f.Has("accounts[1].password") || f.Has("accounts[0].password") {
 		t.Error("Has does not tell what the file has")
 	}
 }
@@ -173,6 +174,13 @@ func TestErrors(t *testing.T) {
 		{"a zone", "zone: Mars/Base", `c.yaml:1: zone: "Mars/Base": a name such as Europe/Berlin is required`},
 		{"a size", "reserve: lots", `c.yaml:1: reserve: "lots": a size such as 64MiB or 2GiB is required`},
 		{"a status", "bind_failure: {password: ESME_ROK}", `c.yaml:1: bind_failure.password: "ESME_ROK": ESME_RBINDFAIL, ESME_RINVSYSID, ESME_RINVPASWD are allowed`},
+		{"a proxy", "proxy_protocol: [10.0.0.0/8, nowhere]", `c.yaml:1: proxy_protocol[1]: "nowhere": addresses and networks such as 10.0.0.0/8, in a list or with commas between them, are allowed`},
+		{"a proxy of several", "proxy_protocol: '10.0.0.0/8, nowhere'", `c.yaml:1: proxy_protocol: "10.0.0.0/8, nowhere": "nowhere": an address or a network such as 10.0.0.0/8 is required`},
+		{"only proxies, but which", "window: 1\nproxy_protocol_only: true", `c.yaml:2: proxy_protocol_only: it needs proxy_protocol`},
+		{"a log of nothing", "\npcap: {texts: true}", `c.yaml:2: pcap.file: it is missing`},
+		{"small logs", "pcap: {file: x, size: 1}", `c.yaml:1: pcap.size: "1": 1MiB to 1TiB are possible`},
+		{"many logs", "pcap: {file: x, keep: 1001}", `c.yaml:1: pcap.keep: "1001": a whole number from 0 to 1000 is required`},
+		{"a key of the log", "pcap: {path: x}", `c.yaml:1: pcap.path: there is no such key; `},
 		{"half of TLS", "tls: {cert: x}", "c.yaml:1: tls: cert and key: one makes no sense without the other"},
 		{"an authority without TLS", "tls: {client_ca: x}", "c.yaml:1: tls.client_ca: it needs cert and key"},
 		{"a certificate without an authority", "accounts:\n- {id: a, certificate: x}", `c.yaml:2: accounts[0].certificate: "x": it needs tls.client_ca`},
@@ -236,8 +244,8 @@ func TestChanged(t *testing.T) {
 	if len(live)+len(restart) > 0 {
 		t.Errorf("the same file has changed: %v, %v", live, restart)
 	}
-	live, restart = config.Changed(parse("accounts: [{id: a}]\nwindow: 5"), parse("accounts: [{id: b}]\nlimits: {unbound: 1}\nlog_level: warn"))
-	if !reflect.DeepEqual(live, []string{"log_level", "accounts"}) || !reflect.DeepEqual(restart, []string{"limits", "window"}) {
+	live, restart = config.Changed(parse("accounts: [{id: a}]\nwindow: 5"), parse("accounts: [{id: b}]\nlimits: {unbound: 1}\nlog_level: warn\nlog_format: json"))
+	if !reflect.DeepEqual(live, []string{"log_level", "accounts", "limits", "window"}) || !reflect.DeepEqual(restart, []string{"log_format"}) {
 		t.Errorf("changed %v, %v", live, restart)
 	}
 }

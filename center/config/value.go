@@ -15,6 +15,7 @@ import (
 	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/front"
 	"github.com/godwit-sms/smpp/center/message"
+	"github.com/godwit-sms/smpp/center/proxy"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/sms"
 	"github.com/godwit-sms/smpp/tlv"
@@ -64,8 +65,9 @@ type value struct {
 
 // A reader gathers what is wrong with a file.
 type reader struct {
-	file string
-	errs []error
+	file  string
+	lines map[string]int // of the keys that were read
+	errs  []error
 }
 
 // most is how many errors are told of.
@@ -103,7 +105,7 @@ func deref(n *yaml.Node) *yaml.Node {
 }
 
 // section reads a mapping.
-func (r *reader) section(path string, n *yaml.Node, keys []key, set map[string]bool) {
+func (r *reader) section(path string, n *yaml.Node, keys []key) {
 	n = deref(n)
 	if n.Kind != yaml.MappingNode {
 		r.fail(n, path, "", "keys with values are required: "+names(keys))
@@ -136,16 +138,14 @@ func (r *reader) section(path string, n *yaml.Node, keys []key, set map[string]b
 			continue
 		}
 		seen[name.Value] = name.Line
-		if set != nil {
-			set[name.Value] = true
-		}
+		r.lines[full] = name.Line
 		k := &keys[at]
 		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" && v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
 			r.fail(name, full, "", "a value is missing")
 			continue
 		}
 		if k.keys != nil {
-			r.section(full, v, k.keys, nil)
+			r.section(full, v, k.keys)
 		} else {
 			k.value.read(r, full, v)
 		}
@@ -266,7 +266,7 @@ func entries[T any](p *[]T, keys func(*T) []key, zero func() T, finish func(*T) 
 			x := zero()
 			at := fmt.Sprintf("%s[%d]", path, i)
 			failed := len(r.errs)
-			r.section(at, item, keys(&x), nil)
+			r.section(at, item, keys(&x))
 			if finish != nil && len(r.errs) == failed {
 				if err := finish(&x); err != nil {
 					r.fail(item, at, "", err.Error())
@@ -419,7 +419,9 @@ var sizes = []struct {
 	size int64
 }{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
 
-func octets(n *int64) value {
+func octets(n *int64) value { return sized(n, 0, math.MaxInt64) }
+
+func sized(n *int64, least, most int64) value {
 	return scalar(n, "a size such as 64MiB or 2GiB", func(s string) (int64, error) {
 		size := int64(1)
 		for _, u := range sizes {
@@ -431,8 +433,20 @@ func octets(n *int64) value {
 		if err != nil || x < 0 || x > math.MaxInt64/size {
 			return 0, errNotAllowed
 		}
-		return x * size, nil
+		if x *= size; x < least || x > most {
+			return 0, fmt.Errorf("%s to %s are possible", sizeText(least), sizeText(most))
+		}
+		return x, nil
 	})
+}
+
+func sizeText(n int64) string {
+	for _, u := range slices.Backward(sizes) {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprint(n/u.size, u.unit)
+		}
+	}
+	return fmt.Sprint(n)
 }
 
 func parseDuration(s string, least time.Duration) (time.Duration, error) {
@@ -517,6 +531,38 @@ func networks(p *[]netip.Prefix) value {
 		}
 		return n, nil
 	})
+}
+
+// proxies reads addresses and networks, in a list or with commas between them.
+func proxies(p *[]netip.Prefix) value {
+	var texts []string
+	v := list(&texts, "addresses and networks such as 10.0.0.0/8, in a list or with commas between them,", func(s string) (string, error) {
+		if s == "" {
+			return "", nil // none
+		}
+		_, err := proxy.ParseTrusted(s)
+		if err != nil && !strings.Contains(s, ",") {
+			err = errNotAllowed
+		}
+		return s, err
+	})
+	read := v.read
+	v.read = func(r *reader, path string, n *yaml.Node) {
+		failed := len(r.errs)
+		read(r, path, n)
+		if len(r.errs) > failed {
+			return
+		}
+		*p = nil
+		for _, s := range texts {
+			if s != "" {
+				all, _ := proxy.ParseTrusted(s) // as before
+				*p = append(*p, all...)
+			}
+		}
+	}
+	v.get = func() any { return *p }
+	return v
 }
 
 func modes(m *account.Modes) value {

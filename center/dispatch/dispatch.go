@@ -213,15 +213,8 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 	if cfg.Shard < 0 || cfg.Shard > message.MaxShard {
 		return nil, fmt.Errorf("dispatch: shard %d: 0 to %d are allowed", cfg.Shard, message.MaxShard)
 	}
-	if len(cfg.Retry) == 0 {
-		cfg.Retry = DefaultRetry()
-	}
-	if cfg.MaxWaiting <= 0 {
-		cfg.MaxWaiting = DefaultMaxWaiting
-	}
-	if cfg.MaxPerAccount <= 0 {
-		cfg.MaxPerAccount = max(cfg.MaxWaiting/2, 1)
-	}
+	s := Settings{cfg.Retry, cfg.MaxWaiting, cfg.MaxPerAccount}.withDefaults()
+	cfg.Retry, cfg.MaxWaiting, cfg.MaxPerAccount = s.Retry, s.MaxWaiting, s.MaxPerAccount
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}

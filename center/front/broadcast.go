@@ -131,12 +131,13 @@ func (f *Front) checkBroadcast(m *message.Message, p *pdu.BroadcastSM) (refused 
 
 // checkArea returns the status of an area that cannot be broadcast to.
 func (f *Front) checkArea(id []byte) pdu.Status {
+	areas := f.set().Areas
 	switch {
 	case len(id) == 0 || len(id) > 101 || id[0] > byte(pdu.AreaPolygon):
 		return pdu.StatusInvalidBroadcastAreaFormat
 	case len(id) == 1:
 		return pdu.StatusInvalidBroadcastAliasName
-	case len(f.cfg.Areas) == 0 || slices.Contains(f.cfg.Areas, areaName(string(id))):
+	case len(areas) == 0 || slices.Contains(areas, areaName(string(id))):
 		return pdu.StatusOK
 	case id[0] == byte(pdu.AreaAlias):
 		return pdu.StatusInvalidBroadcastAliasName
@@ -155,8 +156,9 @@ func (f *Front) broadcastTimes(m *message.Message, p *pdu.BroadcastSM, now time.
 			begin = m.Due
 		}
 		every := intervalOf(m.TLVs)
-		m.Expires = begin.Add(f.cfg.MaxValidity)
-		if time.Duration(rep) < f.cfg.MaxValidity/every {
+		longest := f.set().MaxValidity
+		m.Expires = begin.Add(longest)
+		if time.Duration(rep) < longest/every {
 			m.Expires = begin.Add(time.Duration(rep) * every)
 		}
 	}

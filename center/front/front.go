@@ -38,7 +38,27 @@ type Config struct {
 	Store      store.Store
 	Cells      *Cells // those that the dispatcher broadcasts to; nil: none
 
-	SystemID      string        // of the message center; at most 15 octets
+	SystemID string // of the message center; at most 15 octets
+
+	Settings Settings // to begin with
+
+	// Admit may refuse a message that is submitted, with a pdu.Status, and change
+	// it. Nil: everything is admitted.
+	Admit func(*message.Message) error
+
+	// Inline has requests handled where they are read, which keeps them in order
+	// and is fastest. It is for a store that does not block.
+	Inline bool
+
+	// Observe, when set, is called with the status that each request was answered
+	// with. It must be quick.
+	Observe func(pdu.CommandID, pdu.Status)
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// Settings are what can change while a Front works; see Front.Set.
+type Settings struct {
 	Window        int           // of an account that does not say; zero: DefaultWindow
 	DeliverWindow int           // of an account that does not say; zero: DefaultDeliverWindow
 	Validity      time.Duration // of a message that does not say; zero: DefaultValidity
@@ -55,28 +75,34 @@ type Config struct {
 	// Areas are the names of the areas that may be broadcast to. Empty: all.
 	Areas []string
 
-	// Admit may refuse a message that is submitted, with a pdu.Status, and change
-	// it. Nil: everything is admitted.
-	Admit func(*message.Message) error
-
-	// Inline has requests handled where they are read, which keeps them in order
-	// and is fastest. It is for a store that does not block.
-	Inline bool
-
 	// WrongSystemID and WrongPassword answer binds with credentials that are not
 	// right; the first those of an account that is not there. Zero:
 	// ESME_RBINDFAIL for both, which tells less.
 	WrongSystemID, WrongPassword pdu.Status
-	// Observe, when set, is called with the status that each request was answered
-	// with. It must be quick.
-	Observe func(pdu.CommandID, pdu.Status)
+}
 
-	Logger *slog.Logger // nil: slog.Default()
+func (s Settings) withDefaults() *Settings {
+	positive(&s.Window, DefaultWindow)
+	positive(&s.DeliverWindow, DefaultDeliverWindow)
+	positive(&s.Validity, DefaultValidity)
+	positive(&s.MaxValidity, DefaultMaxValidity)
+	positive(&s.Transaction, DefaultTransaction)
+	positive(&s.WrongSystemID, pdu.StatusBindFailed)
+	positive(&s.WrongPassword, pdu.StatusBindFailed)
+	return &s
+}
+
+// positive gives what is not positive its default.
+func positive[T int | time.Duration | pdu.Status](v *T, otherwise T) {
+	if *v <= 0 {
+		*v = otherwise
+	}
 }
 
 // A Front answers ESMEs. Server makes the server that it works in.
 type Front struct {
 	cfg      Config
+	settings atomic.Pointer[Settings]
 	log      *slog.Logger
 	sessions atomic.Uint64 // numbers given out
 	alias    atomic.Uint32
@@ -90,27 +116,6 @@ type Front struct {
 
 // New returns a front.
 func New(cfg Config) *Front {
-	if cfg.Window <= 0 {
-		cfg.Window = DefaultWindow
-	}
-	if cfg.DeliverWindow <= 0 {
-		cfg.DeliverWindow = DefaultDeliverWindow
-	}
-	if cfg.Validity <= 0 {
-		cfg.Validity = DefaultValidity
-	}
-	if cfg.MaxValidity <= 0 {
-		cfg.MaxValidity = DefaultMaxValidity
-	}
-	if cfg.WrongSystemID == 0 {
-		cfg.WrongSystemID = pdu.StatusBindFailed
-	}
-	if cfg.WrongPassword == 0 {
-		cfg.WrongPassword = pdu.StatusBindFailed
-	}
-	if cfg.Transaction <= 0 {
-		cfg.Transaction = DefaultTransaction
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -118,12 +123,20 @@ func New(cfg Config) *Front {
 		cfg.Cells = NewCells()
 	}
 	f := &Front{cfg: cfg, log: cfg.Logger, cells: cfg.Cells}
+	f.Set(cfg.Settings)
 	f.outbinds.init()
 	// 16 a second on average pass before a number comes again within eight
 	// years, whatever the restarts.
 	f.alias.Store(uint32(time.Now().Unix() << 4))
 	return f
 }
+
+// Set puts other settings in the place of those that hold. Windows count for
+// sessions that bind from then on, the rest for the next request. It may be
+// called concurrently; the maps and slices must not be changed any more.
+func (f *Front) Set(s Settings) { f.settings.Store(s.withDefaults()) }
+
+func (f *Front) set() *Settings { return f.settings.Load() }
 
 // Server returns a server whose requests this front answers. The caller may set
 // what is about connections: timers, TLS, limits.
@@ -138,7 +151,7 @@ func (f *Front) Server() *smpp.Server {
 	handle(f, mux, f.broadcastSM)
 	handle(f, mux, f.queryBroadcastSM)
 	handle(f, mux, f.cancelBroadcastSM)
-	f.server = &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, Ready: f.ready, SystemID: f.cfg.SystemID, Window: f.cfg.Window, Logger: f.log}
+	f.server = &smpp.Server{Handler: mux, Authenticate: f.authenticate, Bound: f.bound, Ready: f.ready, SystemID: f.cfg.SystemID, Window: f.set().Window, Logger: f.log}
 	return f.server
 }
 
@@ -263,9 +276,9 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		f.log.Warn("bind refused", "system_id", b.SystemID, "remote", remote, "reason", err)
 		switch {
 		case errors.Is(err, account.ErrUnknown):
-			return nil, f.cfg.WrongSystemID
+			return nil, f.set().WrongSystemID
 		case errors.Is(err, account.ErrPassword):
-			return nil, f.cfg.WrongPassword
+			return nil, f.set().WrongPassword
 		case errors.Is(err, account.ErrNetwork), errors.Is(err, account.ErrCertificate):
 			return nil, pdu.StatusBindFailed
 		}
@@ -282,7 +295,7 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 	}
 	window := a.Window
 	if window == 0 {
-		window = f.cfg.Window
+		window = f.set().Window
 	}
 	return &smpp.Account{
 		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b)},
@@ -315,7 +328,7 @@ func (f *Front) ready(s *smpp.Session) {
 	b := s.Account().Value.(*binding)
 	window := b.account.DeliverWindow
 	if window == 0 {
-		window = f.cfg.DeliverWindow
+		window = f.set().DeliverWindow
 	}
 	b.receiver = &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), data: b.account.Delivery.Data}
 	f.cells.add(b.receiver, append(b.areas, b.account.Delivery.Areas...))

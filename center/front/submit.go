@@ -101,7 +101,7 @@ func (f *Front) times(m *message.Message, schedule, validity pdu.Time, now time.
 			m.Due, m.State, begin = due, pdu.StateScheduled, due
 		}
 	}
-	m.Expires = begin.Add(f.cfg.Validity)
+	m.Expires = begin.Add(f.set().Validity)
 	if validity != "" {
 		expires, err := validity.At(now)
 		if err != nil {
@@ -115,7 +115,7 @@ func (f *Front) times(m *message.Message, schedule, validity pdu.Time, now time.
 	if !m.Expires.After(begin) {
 		return pdu.StatusInvalidExpiry
 	}
-	if latest := begin.Add(f.cfg.MaxValidity); m.Expires.After(latest) {
+	if latest := begin.Add(f.set().MaxValidity); m.Expires.After(latest) {
 		m.Expires = latest
 	}
 	return nil
@@ -185,7 +185,8 @@ func registered(r pdu.RegisteredDelivery, v pdu.Version) bool {
 
 // knowsService reports whether messages of a service type are taken.
 func (f *Front) knowsService(service string) bool {
-	return service == "" || len(f.cfg.ServiceTypes) == 0 || slices.Contains(f.cfg.ServiceTypes, service)
+	types := f.set().ServiceTypes
+	return service == "" || len(types) == 0 || slices.Contains(types, service)
 }
 
 // canned gives a message the canned text that is asked for, in the place of what
@@ -194,7 +195,7 @@ func (f *Front) canned(m *message.Message, id uint8) error {
 	if id == 0 {
 		return nil
 	}
-	text, ok := f.cfg.Texts[id]
+	text, ok := f.set().Texts[id]
 	if !ok {
 		return pdu.StatusInvalidDefaultMessageID
 	}
@@ -433,7 +434,7 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 		}
 		members, ok := c.account.Delivery.Lists[d.List]
 		if !ok {
-			members, ok = f.cfg.Lists[d.List]
+			members, ok = f.set().Lists[d.List]
 		}
 		if !ok { // the name has no place of its own
 			fail(pdu.Address{Addr: d.List}, pdu.StatusInvalidDistributionList)

@@ -25,7 +25,7 @@ func (f *Front) try(ctx context.Context, now time.Time, m *message.Message) (str
 		}
 		return m.MessageID(), nil, statusOf(err, pdu.StatusSubmitFailed)
 	}
-	if latest := now.Add(f.cfg.Transaction); m.Expires.After(latest) {
+	if latest := now.Add(f.set().Transaction); m.Expires.After(latest) {
 		m.Expires = latest
 	}
 	result := make(chan dispatch.Result, 1)

@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp/center/dispatch"
@@ -23,21 +24,27 @@ const Window = 50_000
 
 // A Handset is every mobile there is. It is a target of a dispatcher.
 type Handset struct {
-	profile Profile
-	delays  Distribution
-	draws   []draw
-	first   bool // draws are of first attempts
-	seed    uint64
-	began   time.Time
+	behaves atomic.Pointer[behaviour]
+	changed chan struct{} // the traffic may be another
 	wake    chan struct{}
 	stop    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
 
 	mu     sync.Mutex
-	rnd    *rand.Rand
 	heap   []flight
 	number uint64
+}
+
+// A behaviour is a profile that holds.
+type behaviour struct {
+	Profile
+	delays Distribution
+	draws  []draw
+	first  bool // draws are of first attempts
+	seed   uint64
+	began  time.Time
+	rnd    *rand.Rand // locked with the handset
 }
 
 // A flight is an attempt whose result is set and whose time will come.
@@ -55,32 +62,46 @@ func (f *flight) before(g *flight) bool {
 // New returns mobiles that behave as p says. Close ends them. The error is that
 // of Profile.Check.
 func New(p Profile) (*Handset, error) {
-	if err := p.Check(); err != nil {
-		return nil, fmt.Errorf("handset: %w", err)
+	h := &Handset{changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
+	if err := h.Set(p); err != nil {
+		return nil, err
 	}
-	b, err := baseOf(p.Name)
-	if err != nil {
-		return nil, fmt.Errorf("handset: %w", err)
-	}
-	h := &Handset{
-		profile: p, delays: b.delays, draws: draws(b.shares), first: b.first, seed: p.Seed, began: time.Now(),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
-	}
-	switch {
-	case p.Delays != Distribution{}:
-		h.delays = p.Delays
-	case p.Delay != 0:
-		h.delays = Constant(max(p.Delay, 0))
-	}
-	if p.Shares != nil {
-		h.draws, h.first = draws(p.Shares), false
-	}
-	if h.seed == 0 {
-		h.seed = 1
-	}
-	h.rnd = rand.New(rand.NewPCG(h.seed, 0))
 	go h.run()
 	return h, nil
+}
+
+// Set has the mobiles behave in another way: bursts begin anew, draws with the
+// seed, and so does the traffic. What is on its way comes to what it would have.
+// On an error, which is that of Profile.Check, nothing is changed. It may be
+// called concurrently.
+func (h *Handset) Set(p Profile) error {
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("handset: %w", err)
+	}
+	base, err := baseOf(p.Name)
+	if err != nil {
+		return fmt.Errorf("handset: %w", err)
+	}
+	b := &behaviour{Profile: p, delays: base.delays, draws: draws(base.shares), first: base.first, seed: p.Seed, began: time.Now()}
+	switch {
+	case p.Delays != Distribution{}:
+		b.delays = p.Delays
+	case p.Delay != 0:
+		b.delays = Constant(max(p.Delay, 0))
+	}
+	if p.Shares != nil {
+		b.draws, b.first = draws(p.Shares), false
+	}
+	if b.seed == 0 {
+		b.seed = 1
+	}
+	b.rnd = rand.New(rand.NewPCG(b.seed, 0))
+	h.behaves.Store(b)
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // Window returns how many messages may be on their way.
@@ -90,16 +111,17 @@ func (h *Handset) Window() int { return Window }
 // when the profile or a keyword says so, and otherwise gives it the format of its
 // message_id, if it has none.
 func (h *Handset) Admit(m *message.Message) error {
+	b := h.behaves.Load()
 	if m.IDFormat == message.Hex {
-		m.IDFormat = h.profile.format()
+		m.IDFormat = b.format()
 	}
-	passed := time.Since(h.began)
+	passed := time.Since(b.began)
 	switch {
-	case h.profile.Throttle.at(passed):
+	case b.Throttle.at(passed):
 		return pdu.StatusThrottled
-	case h.profile.QueueFull.at(passed):
+	case b.QueueFull.at(passed):
 		return pdu.StatusQueueFull
-	case !h.profile.IgnoreKeywords && mayHaveKeywords(m):
+	case !b.IgnoreKeywords && mayHaveKeywords(m):
 		if o := read(m); o.refuse != 0 {
 			return o.refuse
 		}
@@ -117,13 +139,14 @@ var results = map[pdu.MessageState]dispatch.Outcome{
 // Attempt sends a message to its mobile.
 func (h *Handset) Attempt(a *dispatch.Attempt) {
 	var o order
-	if !h.profile.IgnoreKeywords && mayHaveKeywords(a.Message) {
+	b := h.behaves.Load()
+	if !b.IgnoreKeywords && mayHaveKeywords(a.Message) {
 		o = read(a.Message)
 	}
 	now := time.Now()
 	h.mu.Lock()
-	share := h.draw(a.Number)
-	delay := h.delays.draw(h.rnd) // also if a keyword wins, so that those of other messages stay
+	share := b.draw(a.Number)
+	delay := b.delays.draw(b.rnd) // also if a keyword wins, so that those of other messages stay
 	if o.forced {
 		share = Share{State: o.state, Error: usualError(o.state)}
 		if o.state == pdu.StateEnroute && a.Number > 1 && !o.absent {
@@ -152,11 +175,11 @@ func (h *Handset) Attempt(a *dispatch.Attempt) {
 }
 
 // draw returns what the number-th attempt of a message comes to.
-func (h *Handset) draw(number int) Share {
-	if len(h.draws) > 0 && (!h.first || number == 1) {
-		n := h.rnd.Uint32()
-		for i := range h.draws {
-			if d := &h.draws[i]; n < d.below || d.below == math.MaxUint32 {
+func (b *behaviour) draw(number int) Share {
+	if len(b.draws) > 0 && (!b.first || number == 1) {
+		n := b.rnd.Uint32()
+		for i := range b.draws {
+			if d := &b.draws[i]; n < d.below || d.below == math.MaxUint32 {
 				return d.share
 			}
 		}

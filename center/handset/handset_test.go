@@ -1,11 +1,13 @@
 package handset_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-sms/smpp/center/dispatch"
@@ -211,4 +213,53 @@ func TestAllocations(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations for a message; want none", n)
 	}
+}
+
+// network takes what mobiles send.
+type network struct{ sent chan int }
+
+func (n network) Receiving() []string { return []string{"acme"} }
+
+func (n network) Originate(_ context.Context, msgs []*message.Message) error {
+	n.sent <- len(msgs)
+	return nil
+}
+
+// The traffic begins, changes and ends as the profile does.
+func TestSetTraffic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := handset.New(handset.Profile{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := network{make(chan int, 1000)}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			h.Originate(t.Context(), n)
+		}()
+		for _, rate := range []float64{0, 10, 2, 0, 5} {
+			if err := h.Set(handset.Profile{Traffic: handset.Traffic{Rate: rate}}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for len(n.sent) > 0 {
+				<-n.sent
+			}
+			time.Sleep(10*time.Second + time.Millisecond)
+			synctest.Wait()
+			total := 0
+			for len(n.sent) > 0 {
+				total += <-n.sent
+			}
+			if total != int(10*rate) {
+				t.Errorf("%d messages in ten seconds; want %v", total, 10*rate)
+			}
+		}
+		if err := h.Set(handset.Profile{Name: "none"}); err == nil {
+			t.Error("a profile that there is not holds")
+		}
+		h.Close()
+		<-done
+	})
 }

@@ -56,12 +56,34 @@ type Network interface {
 	Originate(ctx context.Context, msgs []*message.Message) error
 }
 
-// Originate sends the traffic of the profile until ctx ends. What nobody is
-// bound for, or a network does not take, is not sent later.
+// Originate sends the traffic of the profile, whichever it is, until ctx ends or
+// the handset is closed. What nobody is bound for, or a network does not take, is
+// not sent later.
 func (h *Handset) Originate(ctx context.Context, n Network) {
-	t := h.profile.Traffic
+	for {
+		select {
+		case <-h.changed: // what holds now is what counts
+		default:
+		}
+		if !h.originate(ctx, n, h.behaves.Load()) {
+			return
+		}
+	}
+}
+
+// originate sends the traffic of b until another may hold, or, with false, there
+// is to be no more.
+func (h *Handset) originate(ctx context.Context, n Network, b *behaviour) (again bool) {
+	t := b.Traffic
 	if t.Rate <= 0 {
-		return
+		select {
+		case <-ctx.Done():
+			return false
+		case <-h.stop:
+			return false
+		case <-h.changed:
+			return true
+		}
 	}
 	if t.From == "" {
 		t.From = DefaultFrom
@@ -69,7 +91,7 @@ func (h *Handset) Originate(ctx context.Context, n Network) {
 	if t.To == "" {
 		t.To = DefaultTo
 	}
-	rnd := rand.New(rand.NewPCG(h.seed, 1))
+	rnd := rand.New(rand.NewPCG(b.seed, 1))
 	tick := time.NewTicker(max(time.Duration(float64(time.Second)/t.Rate), 20*time.Millisecond))
 	defer tick.Stop()
 	began := time.Now()
@@ -78,9 +100,11 @@ func (h *Handset) Originate(ctx context.Context, n Network) {
 		var now time.Time
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-h.stop:
-			return
+			return false
+		case <-h.changed:
+			return true
 		case now = <-tick.C:
 		}
 		total := int64(now.Sub(began).Seconds() * t.Rate)

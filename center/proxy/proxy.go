@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -67,11 +69,24 @@ func ParseTrusted(s string) ([]netip.Prefix, error) {
 // slow one holds up nobody else.
 type Listener struct {
 	inner   net.Listener
-	cfg     Config
+	cfg     Config // but for the first two
+	trust   atomic.Pointer[trust]
 	ready   chan accepted
 	pending chan struct{}
 	done    chan struct{}
 	once    sync.Once
+}
+
+// A trust is whom to believe.
+type trust struct {
+	proxies []netip.Prefix
+	only    bool
+}
+
+// Trust puts others in the place of Config.Trusted and Config.OnlyTrusted, for
+// connections that come from then on. It may be called concurrently.
+func (l *Listener) Trust(proxies []netip.Prefix, only bool) {
+	l.trust.Store(&trust{slices.Clone(proxies), only})
 }
 
 type accepted struct {
@@ -91,6 +106,7 @@ func NewListener(inner net.Listener, cfg Config) *Listener {
 		cfg.Logger = slog.Default()
 	}
 	l := &Listener{inner: inner, cfg: cfg, ready: make(chan accepted), pending: make(chan struct{}, cfg.MaxPending), done: make(chan struct{})}
+	l.Trust(cfg.Trusted, cfg.OnlyTrusted)
 	go l.run()
 	return l
 }
@@ -135,15 +151,15 @@ func (l *Listener) run() {
 			}
 			continue
 		}
-		switch {
-		case l.trusted(conn.RemoteAddr()):
+		switch now := l.trust.Load(); {
+		case now.has(conn.RemoteAddr()):
 			select {
 			case l.pending <- struct{}{}:
 				go l.header(conn)
 			default:
 				l.refuse(conn, fmt.Errorf("%d connections wait for a PROXY header already", l.cfg.MaxPending))
 			}
-		case l.cfg.OnlyTrusted:
+		case now.only:
 			l.refuse(conn, errors.New("not from a trusted proxy"))
 		default:
 			l.hand(conn, nil)
@@ -169,13 +185,13 @@ func (l *Listener) refuse(conn net.Conn, why error) {
 	_ = conn.Close()
 }
 
-func (l *Listener) trusted(a net.Addr) bool {
+func (n *trust) has(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return false
 	}
 	ip := t.AddrPort().Addr().Unmap().WithZone("")
-	for _, p := range l.cfg.Trusted {
+	for _, p := range n.proxies {
 		if p.Contains(ip) {
 			return true
 		}

@@ -113,6 +113,17 @@ func New(cfg Config) *Table {
 	return t
 }
 
+// SetLinger puts another Linger in the place of that of the Config, for sessions
+// that end from then on.
+func (t *Table) SetLinger(d time.Duration) {
+	if d == 0 {
+		d = DefaultLinger
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cfg.Linger = d
+}
+
 func (t *Table) insert(g *Group) {
 	t.claims[g.account] = append(t.claims[g.account], g)
 	if g.pattern.exact {

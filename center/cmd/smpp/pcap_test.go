@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	library "github.com/godwit-sms/smpp"
+	smpp "github.com/godwit-sms/smpp/center/cmd/smpp"
 	"github.com/godwit-sms/smpp/pdu"
 )
 
@@ -153,5 +154,68 @@ func TestServeProxyProtocol(t *testing.T) {
 	s2 := serve(t, "--proxy-protocol", "10.0.0.0/8", "--proxy-protocol-only")
 	if _, err := library.Dial(t.Context(), "smpp://demo:demo@"+s2.address, &library.Config{Dialer: new(behindProxy)}); err == nil {
 		t.Error("bound behind a proxy that is not trusted")
+	}
+}
+
+// The log and the proxies as keys of the file, the flags over them, and the
+// proxies changed while it runs.
+func TestServePcapAndProxyKeys(t *testing.T) {
+	dir := filepath.Dir(isolate(t))
+	log, data := filepath.Join(dir, "log.pcapng"), filepath.Join(t.TempDir(), "d")
+	file := filepath.Join(dir, "center.yaml")
+	configure := func(more string) {
+		write(t, file, "pcap: {file: "+log+", session: acme, texts: true}\naccounts: [{id: acme, password: s3same}, {id: shop, password: h1dden}]\n"+more)
+	}
+	configure("proxy_protocol: [10.0.0.0/8]\nproxy_protocol_only: true\n")
+	s := serve(t, "--config", file, "--data", data)
+	dial := func(user string, d library.Dialer) error {
+		session, err := library.Dial(t.Context(), "smpp://"+user+"@"+s.address, &library.Config{Dialer: d})
+		if err == nil {
+			if _, err := session.Submit(t.Context(), &pdu.SubmitSM{Dest: pdu.International("491701234567"), ShortMessage: []byte("Good morning")}); err != nil {
+				t.Error(err)
+			}
+			_ = session.Close()
+		}
+		return err
+	}
+	if dial("acme:s3same", nil) == nil || dial("acme:s3same", new(behindProxy)) == nil {
+		t.Error("bound past the only proxies")
+	}
+	configure("proxy_protocol: 127.0.0.1,10.0.0.0/8\nproxy_protocol_only: true\n")
+	if status, out, errs := call(t, smpp.Run, "", "reload", "--data", data); status != 0 || out != "changed: proxy_protocol\n" {
+		t.Fatalf("reload: exit status %d, %q, %q", status, out, errs)
+	}
+	for _, user := range []string{"acme:s3same", "shop:h1dden"} {
+		if err := dial(user, new(behindProxy)); err != nil {
+			t.Error(err)
+		}
+	}
+	if !strings.Contains(s.stderr.String(), "192.0.2.33:4711") {
+		t.Errorf("the client's address is not in the log: %s", s.stderr)
+	}
+	configure("")
+	if status, out, errs := call(t, smpp.Run, "", "reload", "--data", data); status != 0 || out != "changed: proxy_protocol, proxy_protocol_only\n" {
+		t.Fatalf("reload: exit status %d, %q, %q", status, out, errs)
+	}
+	if err := dial("acme:s3same", nil); err != nil {
+		t.Error(err)
+	}
+	if status := s.stop(); status != 0 {
+		t.Errorf("exit status %d: %s", status, s.stderr)
+	}
+	got := decoded(t, log, s.address) + decoded(t, log, "198.51.100.4:2775") // as the proxy says
+	if strings.Count(got, `"command":"submit_sm"`) != 2 || !strings.Contains(got, "Good morning") || strings.Contains(got, "s3same") || strings.Contains(got, "h1dden") {
+		t.Errorf("%s", got)
+	}
+
+	// A flag wins over its key.
+	other := filepath.Join(dir, "other.pcapng")
+	s = serve(t, "--config", file, "--pcap", other)
+	if err := dial("acme:s3same", nil); err != nil {
+		t.Error(err)
+	}
+	s.stop()
+	if got := decoded(t, other, s.address); strings.Count(got, `"command":"submit_sm"`) != 1 {
+		t.Errorf("%s", got)
 	}
 }

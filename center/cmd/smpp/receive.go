@@ -137,7 +137,7 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 		}
 		_, _ = fmt.Fprintf(a.stdout, "%v is available again\n", m.Source)
 	})
-	trace, logged, err := f.pcap.open(a, cmd, nil)
+	trace, logged, err := f.pcap.open(a, cmd)
 	if err != nil {
 		return err
 	}

@@ -352,7 +352,7 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	}
 	ctx := cmd.Context()
 	wanted := newReceipts()
-	trace, logged, err := f.pcap.open(a, cmd, nil)
+	trace, logged, err := f.pcap.open(a, cmd)
 	if err != nil {
 		return err
 	}

@@ -166,7 +166,6 @@ func (f *serveFlags) settings() (*config.File, error) {
 	}{
 		{"simulate", f.simulate, &file.Simulate}, {"data", f.data, &file.Data}, {"http", f.http, &file.HTTP}, {"admin", f.admin, &file.Admin}, {"log-level", f.logLevel, &file.LogLevel},
 		{"log-format", f.logFormat, &file.LogFormat}, {"tls-cert", f.tlsCert, &file.TLS.Cert}, {"tls-key", f.tlsKey, &file.TLS.Key}, {"tls-client-ca", f.clientCA, &file.TLS.ClientCA},
-		{"proxy-protocol", f.proxies, &file.Proxies},
 	} {
 		if f.changed(x.flag) {
 			*x.to = x.from
@@ -174,6 +173,18 @@ func (f *serveFlags) settings() (*config.File, error) {
 	}
 	if f.changed("grace") {
 		file.Grace = f.grace
+	}
+	if f.changed("proxy-protocol") {
+		file.Proxies = nil
+		if f.proxies != "" {
+			var err error
+			if file.Proxies, err = proxy.ParseTrusted(f.proxies); err != nil {
+				return nil, usagef("--proxy-protocol: %w", err)
+			}
+		}
+	}
+	if err := f.pcap.over(&file.Pcap, f.changed); err != nil {
+		return nil, err
 	}
 	if f.changed("proxy-protocol-only") {
 		file.OnlyProxy = f.onlyProxies
@@ -199,21 +210,30 @@ func (f *serveFlags) settings() (*config.File, error) {
 		return nil, usagef("--log-level %q: debug, info, warn or error is required", file.LogLevel)
 	case file.LogFormat != "text" && file.LogFormat != "json":
 		return nil, usagef("--log-format %q: text or json is required", file.LogFormat)
-	case file.OnlyProxy && file.Proxies == "":
+	case file.OnlyProxy && len(file.Proxies) == 0:
 		return nil, usagef("--proxy-protocol-only: it needs --proxy-protocol")
 	case file.TLS.ClientCA != "" && file.TLS.Cert == "":
 		return nil, usagef("--tls-client-ca: it needs --tls-cert and --tls-key")
 	}
 	for _, l := range file.Listen {
-		if err := mayListen(l, file.Center.Accounts); err != nil {
+		if err := mayListen(l, file); err != nil {
 			return fail(err)
 		}
 	}
 	return file, nil
 }
 
+// blame says whose value has led to an error: the flag's, or the key's.
+func (f *serveFlags) blame(file *config.File, flag, key string, err error) error {
+	if !f.changed(flag) && file.Has(key) {
+		return file.Blame(key, err)
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
+}
+
 // secure returns what TLS works with, or nil without it.
-func secure(t config.TLS, failed func(error)) (*tls.Config, error) {
+func (f *serveFlags) secure(file *config.File, failed func(error)) (*tls.Config, error) {
+	t := file.TLS
 	switch {
 	case t.Cert == "" && t.Key == "":
 		return nil, nil
@@ -222,7 +242,7 @@ func secure(t config.TLS, failed func(error)) (*tls.Config, error) {
 	}
 	r, err := smpp.NewCertReloader(t.Cert, t.Key, failed)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-cert: %w", err)
+		return nil, f.blame(file, "tls-cert", "tls.cert", err)
 	}
 	c := &tls.Config{GetCertificate: r.GetCertificate, MinVersion: tls.VersionTLS12}
 	if t.ClientCA == "" {
@@ -230,11 +250,11 @@ func secure(t config.TLS, failed func(error)) (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(t.ClientCA)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-client-ca: %w", err)
+		return nil, f.blame(file, "tls-client-ca", "tls.client_ca", err)
 	}
 	c.ClientCAs = x509.NewCertPool()
 	if !c.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--tls-client-ca: %s: no certificate in PEM form", t.ClientCA)
+		return nil, f.blame(file, "tls-client-ca", "tls.client_ca", fmt.Errorf("%s: no certificate in PEM form", t.ClientCA))
 	}
 	c.ClientAuth = tls.VerifyClientCertIfGiven
 	if t.Required {
@@ -245,7 +265,7 @@ func secure(t config.TLS, failed func(error)) (*tls.Config, error) {
 
 // mayListen refuses addresses that others can reach while a password is one that
 // everybody knows.
-func mayListen(address string, accounts []account.Account) error {
+func mayListen(address string, file *config.File) error {
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return fmt.Errorf("--listen %q: %w", address, err)
@@ -253,7 +273,7 @@ func mayListen(address string, accounts []account.Account) error {
 	if addr.IP.IsLoopback() {
 		return nil
 	}
-	for _, ac := range accounts {
+	for i, ac := range file.Center.Accounts {
 		kind := ""
 		switch {
 		case ac.Open():
@@ -262,6 +282,11 @@ func mayListen(address string, accounts []account.Account) error {
 			kind = "the default one"
 		default:
 			continue
+		}
+		for _, key := range []string{"password", "id"} {
+			if key = fmt.Sprintf("accounts[%d].%s", i, key); file.Has(key) {
+				return file.Blame(key, fmt.Errorf("others can reach %s, and the password of account %q is %s; give it another, or listen on 127.0.0.1", address, ac.ID, kind))
+			}
 		}
 		return fmt.Errorf("--listen %s: others can reach this address, and the password of account %q is %s; give it another with --account %s:PASSWORD, or listen on 127.0.0.1", address, ac.ID, kind, ac.ID)
 	}
@@ -282,16 +307,9 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	if file.LogFormat == "json" {
 		r.log = slog.New(slog.NewJSONHandler(a.stderr, options))
 	}
-	conf, err := secure(file.TLS, r.badCertificate)
+	conf, err := f.secure(file, r.badCertificate)
 	if err != nil {
 		return &usageError{err}
-	}
-	var proxies proxy.Config
-	if file.Proxies != "" {
-		if proxies.Trusted, err = proxy.ParseTrusted(file.Proxies); err != nil {
-			return usagef("--proxy-protocol: %w", err)
-		}
-		proxies.OnlyTrusted, proxies.Logger = file.OnlyProxy, r.log
 	}
 	if f.check {
 		what := "the flags are"
@@ -320,10 +338,9 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 			return err
 		}
 		r.listen = append(r.listen, l.Addr().String())
-		if file.Proxies != "" {
-			l = proxy.NewListener(l, proxies)
-		}
-		listeners = append(listeners, l)
+		behind := proxy.NewListener(l, proxy.Config{Trusted: file.Proxies, OnlyTrusted: file.OnlyProxy, Logger: r.log})
+		r.proxied = append(r.proxied, behind)
+		listeners = append(listeners, behind)
 	}
 	where := "memory"
 	var engine store.Store = &memory.Store{History: cfg.MaxHistory}
@@ -339,7 +356,7 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 			err = cerr
 		}
 	}()
-	trace, logged, err := f.pcap.open(a, cmd, r.log)
+	trace, logged, err := a.openPcap(cmd, file.Pcap, r.log)
 	if err != nil {
 		return err
 	}
@@ -376,12 +393,13 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	}
 	r.stopping.Store(true)
 	r.tell(r.notify.Stopping())
-	r.log.Info("stopping", "grace", file.Grace)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), file.Grace)
+	grace := r.grace()
+	r.log.Info("stopping", "grace", grace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), grace)
 	defer cancel()
 	if err := r.center.Shutdown(ctx); err != nil {
 		s := r.center.Stats()
-		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", file.Grace, s.Live)
+		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", grace, s.Live)
 		return nil
 	}
 	if s := r.center.Stats(); s.Live > 0 && file.Data == "" {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 	"github.com/godwit-sms/smpp/center/admin"
 	"github.com/godwit-sms/smpp/center/config"
 	"github.com/godwit-sms/smpp/center/metrics"
+	"github.com/godwit-sms/smpp/center/proxy"
 	"github.com/godwit-sms/smpp/center/store/pebble"
 	"github.com/godwit-sms/smpp/center/systemd"
 	"github.com/spf13/cobra"
@@ -39,6 +41,8 @@ type running struct {
 	notify systemd.Notifier
 	since  time.Time
 	listen []string
+	// in front of the listeners
+	proxied []*proxy.Listener
 
 	tls      atomic.Pointer[tls.Config]
 	stopping atomic.Bool
@@ -123,6 +127,13 @@ func (r *running) attend(cmd *cobra.Command) (end func(), httpAddress string, er
 		})
 	})
 	return stop, httpAddress, nil
+}
+
+// grace is how long to deliver what can be at the end.
+func (r *running) grace() time.Duration {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	return r.current.Grace
 }
 
 // tell logs that the service manager could not be told.
@@ -288,32 +299,40 @@ func (r *running) reload() (admin.Reloaded, error) {
 		return admin.Reloaded{}, err
 	}
 	for _, l := range r.listen { // where it listens, whatever the file says now
-		if err := mayListen(l, file.Center.Accounts); err != nil {
+		if err := mayListen(l, file); err != nil {
 			return admin.Reloaded{}, err
 		}
 	}
 	live, _ := config.Changed(r.current, file)
 	_, restart := config.Changed(r.started, file)
-	done := admin.Reloaded{Changed: live, Restart: restart}
-	if done.Changed == nil {
-		done.Changed = []string{}
+	done := admin.Reloaded{Changed: []string{}, Restart: restart}
+	for _, key := range live {
+		if !slices.Contains(restart, key) { // TLS that was not there at the start
+			done.Changed = append(done.Changed, key)
+		}
 	}
-	conf, err := secure(file.TLS, r.badCertificate)
+	conf, err := r.flags.secure(file, r.badCertificate)
 	if err != nil {
 		return admin.Reloaded{}, err
 	}
-	if (conf == nil) != (r.tls.Load() == nil) {
-		return admin.Reloaded{}, errors.New("tls: to begin or to end with it takes a restart")
-	}
-	if err := r.center.SetAccounts(file.Center.Accounts...); err != nil {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(file.LogLevel)); err != nil {
 		return admin.Reloaded{}, err
 	}
-	if conf != nil {
+	if err := r.center.Reconfigure(file.Center); err != nil {
+		return admin.Reloaded{}, err
+	}
+	// Nothing fails from here on: it is all or nothing.
+	if conf != nil && r.tls.Load() != nil {
 		r.tls.Store(conf)
 	}
-	if err := r.level.UnmarshalText([]byte(file.LogLevel)); err != nil {
-		return admin.Reloaded{}, err
+	if r.disk != nil {
+		r.disk.Set(file.Center.TextRetention > 0, file.Reserve)
 	}
+	for _, l := range r.proxied {
+		l.Trust(file.Proxies, file.OnlyProxy)
+	}
+	r.level.Set(level)
 	r.current = file
 	return done, nil
 }

@@ -160,11 +160,11 @@ func TestServeReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config("accounts: [{id: acme, password_hash: '" + hash + "', sources: [ACME]}]\nwindow: 7\nlog_level: debug\n")
+	config("accounts: [{id: acme, password_hash: '" + hash + "', sources: [ACME]}]\nwindow: 7\nlog_level: debug\nlog_format: json\nmax_history: 7\ndefault_texts: {7: Good morning}\n")
 	old := session.TLS().PeerCertificates[0].SerialNumber
 	writeCertificate(t, dir) // another one
 	status, out, errs := call(t, smpp.Run, "", "reload", "--data", data)
-	if status != 0 || !strings.Contains(out, "changed: log_level, accounts\n") || !strings.Contains(out, "takes a restart: window\n") {
+	if status != 0 || !strings.Contains(out, "changed: log_level, accounts, window, default_texts\n") || !strings.Contains(out, "takes a restart: log_format, max_history\n") {
 		t.Errorf("reload: exit status %d, %q, %q", status, out, errs)
 	}
 	ended(t, gone)
@@ -173,6 +173,9 @@ func TestServeReload(t *testing.T) {
 	}
 	if _, err := session.Submit(t.Context(), &pdu.SubmitSM{Source: pdu.Alphanumeric("OTHER"), Dest: pdu.International("491701234567")}); err == nil {
 		t.Error("the new rule does not hold for the session that is there")
+	}
+	if _, err := session.Submit(t.Context(), &pdu.SubmitSM{Source: pdu.Alphanumeric("ACME"), Dest: pdu.International("491701234567"), DefaultMessageID: 7}); err != nil {
+		t.Errorf("the new text: %v", err)
 	}
 	again, err := dial("acme", "pw-two2")
 	if err != nil {
@@ -191,6 +194,9 @@ func TestServeReload(t *testing.T) {
 		{"acounts: []\n", "center.yaml:3: acounts: there is no such key; did you mean accounts?"},
 		{"accounts: [{id: acme, password: hushhushhush}]\n", "accounts[0].password: 12 octets"},
 		{"accounts: [{id: acme, password: hush}]\ntls: {}\n", "it is there twice"},
+		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nlists: {\"\": [\"1\"]}\n", "center.yaml:5: lists: list \"\""},
+		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nproxy_protocol: nowhere\n", "center.yaml:5: proxy_protocol: \"nowhere\": addresses and networks"},
+		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nretry: [1s, soon]\n", "center.yaml:5: retry[1]: \"soon\": durations"},
 	} {
 		config(tt.text)
 		status, _, errs := call(t, smpp.Run, "", "reload", "--data", data)
@@ -200,6 +206,9 @@ func TestServeReload(t *testing.T) {
 	}
 	if again, err = dial("acme", "pw-two2"); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := again.Submit(t.Context(), &pdu.SubmitSM{ServiceType: "CMT", Source: pdu.Alphanumeric("ACME"), Dest: pdu.International("491701234567")}); err != nil {
+		t.Errorf("a part of what is wrong holds: %v", err)
 	}
 	_ = again.Close()
 
@@ -555,5 +564,37 @@ func TestOperations(t *testing.T) {
 		if _, errs := do(2, tt.args...); !strings.Contains(errs, tt.want) {
 			t.Errorf("%v: %q; want %q", tt.args, errs, tt.want)
 		}
+	}
+}
+
+// A file that is there, of which a certificate is not: the error says which key,
+// and nothing else of the file holds.
+func TestServeReloadCertificate(t *testing.T) {
+	path := isolate(t)
+	dir, data := filepath.Dir(path), filepath.Join(t.TempDir(), "d")
+	cert, key := writeCertificate(t, dir)
+	file := write(t, filepath.Join(dir, "center.yaml"), "tls:\n  cert: "+cert+"\n  key: "+key+"\n")
+	s := serve(t, "--data", data, "--config", file)
+	for _, tt := range []struct {
+		text, want string
+		status     int
+	}{
+		{"tls:\n  cert: none.pem\n  key: " + key + "\nservice_types: [WAP]\n", "center.yaml:2: tls.cert: ", 1},
+		{"tls:\n  cert: " + cert + "\n  key: " + key + "\n  client_ca: " + key + "\nservice_types: [WAP]\n", "center.yaml:4: tls.client_ca: " + key + ": no certificate in PEM form", 1},
+		{"service_types: [WAP]\n", "changed: service_types\nchanged in the file, but takes a restart: tls\n", 0},
+	} {
+		write(t, file, tt.text)
+		if status, out, errs := call(t, smpp.Run, "", "reload", "--data", data); status != tt.status || !strings.Contains(out+errs, tt.want) {
+			t.Errorf("%q: exit status %d, %q, %q; want %q", tt.text, status, out, errs, tt.want)
+		}
+		session, err := library.Dial(t.Context(), "ssmpp://demo:demo@"+s.address, &library.Config{TLSConfig: trust(t, cert)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = session.Submit(t.Context(), &pdu.SubmitSM{ServiceType: "CMT", Dest: pdu.International("491701234567")})
+		if refused := errors.Is(err, pdu.StatusInvalidServiceType); refused != (tt.status == 0) {
+			t.Errorf("%q: submit_sm: %v", tt.text, err)
+		}
+		_ = session.Close()
 	}
 }

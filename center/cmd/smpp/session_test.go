@@ -171,17 +171,19 @@ func TestSendLeavesReceiptsOfOthers(t *testing.T) {
 	mux := smpp.NewMux()
 	smpp.Handle(mux, func(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
 		s := smpp.SessionFrom(ctx)
+		var receipts []*pdu.DeliverSM
 		for _, id := range []string{"other", "mine"} {
 			receipt, err := sms.Profile{}.WriteReceipt(m, sms.Receipt{ID: id, State: pdu.StateDelivered, HasState: true})
 			if err != nil {
 				return nil, err
 			}
-			go func() {
-				if _, err := s.Deliver(context.Background(), receipt); id == "other" {
-					answers <- err
-				}
-			}()
+			receipts = append(receipts, receipt)
 		}
+		go func() {
+			_, err := s.Deliver(context.Background(), receipts[0])
+			_, _ = s.Deliver(context.Background(), receipts[1]) // with which the ESME is through
+			answers <- err
+		}()
 		return &pdu.SubmitSMResp{MessageID: "mine"}, nil
 	})
 	srv := smpptest.NewServer(mux)

@@ -86,7 +86,7 @@ func (s *Store) commits() {
 // large.
 func (s *Store) commit(group []*request) {
 	for len(group) > 0 {
-		g := &batch{s: s, b: s.db.NewBatch(), changed: make(map[message.ID]change, len(group))}
+		g := &batch{s: s, keeps: s.keeps.Load(), b: s.db.NewBatch(), changed: make(map[message.ID]change, len(group))}
 		n := 0
 		accepted := group[:0:0]
 		for n < len(group) && g.b.Len() < maxBatch {
@@ -112,6 +112,7 @@ func (s *Store) commit(group []*request) {
 // it changes.
 type batch struct {
 	s       *Store
+	keeps   bool // the content of what ends
 	b       *engine.Batch
 	changed map[message.ID]change
 	aliases map[string]message.ID // taken in this batch
@@ -325,7 +326,7 @@ func (g *batch) look(id message.ID, kind store.Kind) (change, error) {
 	var c change
 	err := s.get(idKey(keyLive, id), func(v []byte) (err error) {
 		c.own = true
-		if kind == store.Remove || kind == store.Final && !s.opt.KeepText {
+		if kind == store.Remove || kind == store.Final && !g.keeps {
 			c.m = s.slab.take() // nothing of its content is written again
 			_, err = c.m.SetFacts(v)
 			return err
@@ -453,7 +454,7 @@ func (g *batch) put(id message.ID, c *change) error {
 	if err := g.b.Set(idKey(keyHistory, id), g.rec, nil); err != nil {
 		return err
 	}
-	if g.s.opt.KeepText {
+	if g.keeps {
 		g.rec = message.AppendContent(g.rec[:0], c.m)
 		if err := g.b.Set(idKey(keyText, id), g.rec, nil); err != nil {
 			return err
@@ -499,21 +500,31 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int, error) {
 // PruneText forgets the texts and TLVs of messages that became final before a
 // time.
 func (s *Store) PruneText(ctx context.Context, before time.Time) (int, error) {
-	if !s.opt.KeepText {
-		return 0, nil
-	}
-	from := []byte{keyEnd}
+	from, keeps := []byte{keyEnd}, s.keeps.Load()
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
 	err := s.get(metaText, func(v []byte) error { from = append([]byte(nil), v...); return nil })
 	s.leave()
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return 0, err
+	case err != nil && !keeps && !s.kept.Load():
+		return 0, nil // there never was a text
 	}
-	return s.prune(ctx, from, before, func(b *engine.Batch, _ []byte, id message.ID) error {
+	n, err := s.prune(ctx, from, before, func(b *engine.Batch, _ []byte, id message.ID) error {
 		return b.Delete(idKey(keyText, id), nil)
 	}, func(b *engine.Batch, next []byte) error { return b.Set(metaText, next, nil) })
+	if err != nil || keeps {
+		return n, err
+	}
+	// All of them are gone, or soon will be with their messages: nothing is left to
+	// look for.
+	err = s.submit(&request{done: make(chan error, 1), raw: func(b *engine.Batch) error { return b.Delete(metaText, nil) }})
+	if err == nil && !s.keeps.Load() {
+		s.kept.Store(false)
+	}
+	return n, err
 }
 
 // prune calls forget with the messages that ended before a time, from a key of

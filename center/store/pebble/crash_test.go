@@ -273,6 +273,11 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(ids.Next(began, 1))}}); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
+	s.Set(false, 2<<40)
+	s.LookAround()
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(ids.Next(began, 1))}}); !errors.Is(err, store.ErrFull) {
+		t.Errorf("a new message with less than another reserve: %v; want %v", err, store.ErrFull)
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -60,7 +60,10 @@ type Store struct {
 	fs     vfs.FS
 	log    *slog.Logger
 	cache  *engine.Cache
-	room   atomic.Bool // the disk has more than the reserve left
+	room   atomic.Bool  // the disk has more than the reserve left
+	keeps  atomic.Bool  // see Options.KeepText
+	kept   atomic.Bool  // there may be texts of a time when they were kept
+	free   atomic.Int64 // see Options.Reserve
 	fault  atomic.Pointer[error]
 	stop   chan struct{}
 	worker sync.WaitGroup
@@ -107,9 +110,6 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if o.Reserve == 0 {
-		o.Reserve = DefaultReserve
-	}
 	if o.Cache <= 0 {
 		o.Cache = 32 << 20
 	}
@@ -129,6 +129,7 @@ func Open(dir string, o Options) (*Store, error) {
 	} else if err := s.fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
+	s.Set(o.KeepText, o.Reserve)
 	s.cache = engine.NewCache(o.Cache)
 	defer s.cache.Unref()
 	db, err := engine.Open(dir, s.engineOptions())
@@ -250,6 +251,19 @@ func (s *Store) checkForm() error {
 	return nil
 }
 
+// Set puts another KeepText and Reserve in the place of those of the Options.
+// KeepText is for messages that end from then on; without it, PruneText forgets
+// what was kept before. It may be called concurrently.
+func (s *Store) Set(keepText bool, reserve int64) {
+	if reserve == 0 {
+		reserve = DefaultReserve
+	}
+	s.free.Store(reserve)
+	if s.keeps.Swap(keepText) && !keepText {
+		s.kept.Store(true)
+	}
+}
+
 // watch keeps an eye on the room that the disk has.
 func (s *Store) watch() {
 	tick := time.NewTicker(time.Second)
@@ -266,14 +280,15 @@ func (s *Store) watch() {
 
 func (s *Store) lookAround() {
 	enough := true
-	if s.opt.Reserve > 0 {
+	reserve := s.free.Load()
+	if reserve > 0 {
 		if u, err := s.fs.GetDiskUsage(s.dir); err == nil {
-			enough = u.AvailBytes > uint64(s.opt.Reserve)
+			enough = u.AvailBytes > uint64(reserve)
 		}
 	}
 	switch was := s.room.Swap(enough); {
 	case was && !enough:
-		s.log.Error("the disk is full: new messages are refused until there is room", "reserve", s.opt.Reserve)
+		s.log.Error("the disk is full: new messages are refused until there is room", "reserve", reserve)
 	case !was && enough:
 		s.log.Debug("the disk has room")
 	}
