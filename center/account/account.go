@@ -59,6 +59,8 @@ type Account struct {
 	ID       string // the system_id, 1 to 15 octets
 	Password string // at most 8 octets
 	// PasswordHash is that of the password, instead of Password; see HashPassword.
+	// Few are computed at a time, and none again for a password that was right
+	// before.
 	PasswordHash string
 	// Certificate is a name that the client certificate of a bind has to be for:
 	// its common name, or one of its DNS, URI or mail names. The certificate has
@@ -95,7 +97,9 @@ type Account struct {
 	// DataCoding is what data_coding 0 of its messages stands for, and what others
 	// are told. Zero: the alphabet of the message center.
 	DataCoding pdu.DataCoding
-	IDFormat   message.Format // of the message_ids that it gets
+	// IDFormat is that of the message_ids that it gets. A message keeps the one
+	// that it was submitted with.
+	IDFormat message.Format
 
 	// Delivery is what it is sent, and how.
 	Delivery Delivery

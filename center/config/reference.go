@@ -22,6 +22,9 @@ func table(b *strings.Builder, prefix string, keys []key, top bool) {
 	var later []section
 	for _, k := range keys {
 		form, about := k.value.form, k.about
+		if form == durationForm {
+			form = "a duration" // its form is said once, above the tables
+		}
 		path := prefix + k.name
 		switch {
 		case k.keys != nil:
@@ -38,7 +41,7 @@ func table(b *strings.Builder, prefix string, keys []key, top bool) {
 		if top && k.live {
 			name += " ↻"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, escape(form), escape(k.zero), escape(about))
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, escape(strings.TrimSuffix(form, ",")), escape(k.zero), escape(about))
 	}
 	for _, s := range later {
 		fmt.Fprintf(b, "\n### `%s`\n\n", s.path)
