@@ -5,10 +5,17 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 )
 
 var Run = run
+
+// RunOn is Run with another disk under the messages of serve.
+func RunOn(ctx context.Context, disk vfs.FS, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, disk: disk}
+	return a.execute(ctx, newRoot(a), args)
+}
 
 // RunProbe is Run with one more subcommand, probe, that has connection flags
 // and prints what they say.

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -113,6 +114,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
+	disk            vfs.FS // of the messages of serve; nil: that of the machine
 	config, profile string // --config and --profile
 	started         bool   // a subcommand has taken over
 }

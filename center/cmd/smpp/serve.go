@@ -345,7 +345,7 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	where := "memory"
 	var engine store.Store = &memory.Store{History: cfg.MaxHistory}
 	if file.Data != "" {
-		r.disk, err = pebble.Open(file.Data, pebble.Options{KeepText: cfg.TextRetention > 0, Reserve: file.Reserve, Logger: r.log})
+		r.disk, err = pebble.Open(file.Data, pebble.Options{KeepText: cfg.TextRetention > 0, Reserve: file.Reserve, FS: a.disk, Logger: r.log})
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	library "github.com/godwit-sms/smpp"
 	smpp "github.com/godwit-sms/smpp/center/cmd/smpp"
 	"github.com/godwit-sms/smpp/pdu"
@@ -54,12 +55,18 @@ var listening = regexp.MustCompile(`listening on ([0-9.:]+)`)
 
 func serve(t *testing.T, args ...string) *served {
 	t.Helper()
+	return serveOn(t, nil, args...)
+}
+
+// serveOn has messages on another disk.
+func serveOn(t *testing.T, disk vfs.FS, args ...string) *served {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, w := io.Pipe()
 	s := &served{stderr: new(serveLog)}
 	status := make(chan int, 1)
 	go func() {
-		status <- smpp.Run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", "", "--http", ""}, args...), strings.NewReader(""), w, s.stderr)
+		status <- smpp.RunOn(ctx, disk, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", "", "--http", ""}, args...), strings.NewReader(""), w, s.stderr)
 		_ = w.Close()
 	}()
 	s.stop = sync.OnceValue(func() int { cancel(); return <-status })
