@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,11 +26,11 @@ terminal, its first line is the password.`,
 		Example: `  smpp passwd
   pass show esme/acme | smpp passwd`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if memory < 1 || memory > 1024 || passes < 1 || passes > 100 {
 				return usagef("--memory %d, --passes %d: 1 to 1024 and 1 to 100 are possible", memory, passes)
 			}
-			password, err := a.askPassword()
+			password, err := a.askPassword(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -46,14 +47,9 @@ terminal, its first line is the password.`,
 	return cmd
 }
 
-func (a *app) askPassword() (string, error) {
+func (a *app) askPassword(ctx context.Context) (string, error) {
 	if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		ask := func(prompt string) (string, error) {
-			_, _ = fmt.Fprint(a.stderr, prompt)
-			b, err := term.ReadPassword(int(f.Fd()))
-			_, _ = fmt.Fprintln(a.stderr)
-			return string(b), err
-		}
+		ask := func(prompt string) (string, error) { return a.hidden(ctx, int(f.Fd()), prompt) }
 		first, err := ask("Password (at most 8 octets): ")
 		if err != nil {
 			return "", err
@@ -72,6 +68,33 @@ func (a *app) askPassword() (string, error) {
 		return "", fmt.Errorf("standard input: %w", err)
 	}
 	return checkPassword(strings.TrimRight(line, "\r\n"))
+}
+
+// hidden asks at a terminal for what it does not show. When ctx ends, the
+// terminal is as it was.
+func (a *app) hidden(ctx context.Context, terminal int, prompt string) (string, error) {
+	state, err := term.GetState(terminal)
+	if err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	_, _ = fmt.Fprint(a.stderr, prompt)
+	defer func() { _, _ = fmt.Fprintln(a.stderr) }()
+	type answer struct {
+		b   []byte
+		err error
+	}
+	read := make(chan answer, 1)
+	go func() { // nothing ends it but a line
+		b, err := term.ReadPassword(terminal)
+		read <- answer{b, err}
+	}()
+	select {
+	case x := <-read:
+		return string(x.b), x.err
+	case <-ctx.Done():
+		_ = term.Restore(terminal, state) // there is no other way to have it show what is typed again
+		return "", context.Cause(ctx)
+	}
 }
 
 func checkPassword(s string) (string, error) {
