@@ -18,6 +18,11 @@ const (
 	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
 )
 
+// plainEvery is how often a session reads in a way that the scheduler sees, so
+// that its monitor is awake to preempt whoever works for longer than a time
+// slice of the scheduler, which is as long.
+const plainEvery = 10 * time.Millisecond
+
 var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigRead); return &b }}
 
 // A source reads PDUs in batches. It holds a small buffer until one is not
@@ -31,6 +36,9 @@ type source struct {
 	r, w    int           // octets in buf that are not used yet
 	hold    time.Duration // for which reading is to stand
 	full    bool          // the last read filled buf
+	raw     *rawReader    // of a busy session, where there is such a thing
+	now     time.Duration // of the last read, since the session began
+	plain   time.Duration // of the last read without raw
 	flooded bool          // idled is overdrawn
 	idled   bucket        // of the PDUs that no handler sees
 }
@@ -96,7 +104,7 @@ func (src *source) run() error {
 		if err := src.fill(); err != nil {
 			return s.closedByPeer(err)
 		}
-		s.heardNow()
+		src.now = s.heardNow()
 		if s.paused.Load() {
 			if err := src.stand(); err != nil {
 				return err
@@ -184,7 +192,7 @@ func (src *source) fill() error {
 		src.grow()
 	}
 	for {
-		n, err := src.s.conn.Read(src.buf[src.w:])
+		n, err := src.read(src.buf[src.w:])
 		src.w += n
 		if n > 0 {
 			src.full = src.w == len(src.buf) && len(src.buf) < min(src.limit(), bigRead)
@@ -198,6 +206,14 @@ func (src *source) fill() error {
 		}
 		return err
 	}
+}
+
+func (src *source) read(b []byte) (int, error) {
+	if src.raw != nil && src.now-src.plain < plainEvery {
+		return src.raw.read(b)
+	}
+	src.plain = src.now
+	return src.s.conn.Read(b)
 }
 
 // idle handles the end of a read deadline, which asks the reader to let go of
@@ -222,7 +238,7 @@ func (src *source) shrink() {
 		src.w = copy(src.small, src.buf[src.r:src.w])
 		src.r = 0
 		src.release()
-		src.buf = src.small
+		src.buf, src.raw = src.small, nil
 		src.s.bigRead.Store(false)
 	}
 }
@@ -247,6 +263,9 @@ func (src *source) grow() {
 	src.r = 0
 	src.release()
 	src.buf, src.big = larger, big
+	if src.raw == nil {
+		src.raw = newRawReader(src.s.conn)
+	}
 	src.s.bigRead.Store(true)
 }
 
@@ -258,7 +277,7 @@ func (src *source) release() {
 }
 
 // heardNow notes that the peer is alive.
-func (s *Session) heardNow() {
+func (s *Session) heardNow() time.Duration {
 	now := time.Since(s.opened)
 	s.mu.Lock()
 	s.clock = now
@@ -266,6 +285,7 @@ func (s *Session) heardNow() {
 	s.rttDue = s.rttSeq == 0
 	s.touch()
 	s.mu.Unlock()
+	return now
 }
 
 // stand waits while reading is paused or halted, or too much waits to be written.
