@@ -248,7 +248,7 @@ func (c *Client) exchange(ctx context.Context, req pdu.Body, m manner) (body pdu
 
 // roundTripAsync is RoundTrip whose context counts until the request is sent.
 func (s *Session) roundTripAsync(ctx context.Context, req pdu.Body, m manner) (pdu.Body, error) {
-	a := &typedWait{call{done: make(chan struct{}, 1)}}
+	a := &typedWait{call{done: make(chan bool, 1)}}
 	var c completer = a
 	if m == async {
 		c = &a.call

@@ -155,7 +155,7 @@ func (s *Session) bind(ctx context.Context, c *Config) error {
 // bindRoundTrip sends a bind. What the response settles is in force before the
 // next PDU is read.
 func (s *Session) bindRoundTrip(ctx context.Context, req pdu.BindRequest, version pdu.Version) error {
-	c := &bindCall{call: call{done: make(chan struct{}, 1)}, s: s, req: req, version: version}
+	c := &bindCall{call: call{done: make(chan bool, 1)}, s: s, req: req, version: version}
 	seq, err := s.submit(ctx, req, c, true)
 	if err != nil {
 		return err

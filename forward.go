@@ -24,7 +24,7 @@ func (s *Session) Forward(ctx context.Context, frame []byte) ([]byte, error) {
 	if s.opt.reg.Notice(h.Command) {
 		return nil, s.Send(ctx, req)
 	}
-	c := &rawCall{call: call{done: make(chan struct{}, 1)}}
+	c := &rawCall{call: call{done: make(chan bool, 1)}}
 	seq, err := s.submit(ctx, req, c, true)
 	if err != nil {
 		return nil, err

@@ -145,15 +145,22 @@ func takesAny(h Handler) bool {
 // pdu.StatusInvalidCommandID, deliver_sm and data_sm to an ESME with
 // pdu.StatusTemporaryAppError. Handlers are to be set before the Mux is used.
 type Mux struct {
+	common   [commonIDs]Handler // those of the commands with small ids
 	handlers map[pdu.CommandID]Handler
 	fallback Handler
 }
+
+const commonIDs = 8
 
 // NewMux returns an empty Mux.
 func NewMux() *Mux { return new(Mux) }
 
 // Handle sets the handler of a command.
 func (m *Mux) Handle(id pdu.CommandID, h Handler) {
+	if id < commonIDs {
+		m.common[id] = h
+		return
+	}
 	if m.handlers == nil {
 		m.handlers = make(map[pdu.CommandID]Handler)
 	}
@@ -169,7 +176,11 @@ func (m *Mux) ServeSMPP(w ResponseWriter, in *Incoming) {
 }
 
 func (m *Mux) handler(id pdu.CommandID) Handler {
-	if h := m.handlers[id]; h != nil {
+	if id < commonIDs {
+		if h := m.common[id]; h != nil {
+			return h
+		}
+	} else if h := m.handlers[id]; h != nil {
 		return h
 	}
 	if m.fallback != nil {
@@ -273,6 +284,12 @@ func (x *exchange) Respond(status pdu.Status, body pdu.Body) error {
 		return fmt.Errorf("smpp: %v has no response", x.Header.Command)
 	}
 	return x.session.respond(x.Header, status, body, true)
+}
+
+// call runs a handler; a panic of it is an error.
+func (s *Session) call(v service, j *job) (body pdu.Body, err error) {
+	defer s.guard(j.header, func(failed error) { body, err = nil, failed })
+	return v.serve(s.ctx, j.body)
 }
 
 // guard turns a panic of a handler into an answer.

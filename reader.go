@@ -387,6 +387,7 @@ func (s *Session) completeResponses() {
 	}
 	s.mu.Lock()
 	s.crowd = len(s.resps)
+	s.coming = s.crowd
 	for i := range s.resps {
 		r := &s.resps[i]
 		if slot, ok := s.win.take(r.header.Sequence); ok {
@@ -601,26 +602,22 @@ func (s *Session) runInline(j job) {
 		s.run(j)
 		return
 	}
-	notice := s.opt.reg.Notice(j.header.Command)
-	answer := func(body pdu.Body, err error) {
-		if notice {
-			return
-		}
-		status := s.statusOf(j.header, err)
-		id := j.header.Command.Response()
-		if status == pdu.StatusOK && body == nil {
-			body, _ = s.opt.reg.New(id)
-		}
-		if err := s.reply(j.header, id, status, body); err != nil {
-			var e *pdu.EncodeError
-			if errors.As(err, &e) {
-				s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", j.header.Sequence, "error", err)
-				_ = s.reply(j.header, id, pdu.StatusSystemError, nil)
-			}
+	body, err := s.call(v, &j)
+	if s.opt.reg.Notice(j.header.Command) {
+		return
+	}
+	status := s.statusOf(j.header, err)
+	id := j.header.Command.Response()
+	if status == pdu.StatusOK && body == nil {
+		body, _ = s.opt.reg.New(id)
+	}
+	if err := s.reply(j.header, id, status, body); err != nil {
+		var e *pdu.EncodeError
+		if errors.As(err, &e) {
+			s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", j.header.Sequence, "error", err)
+			_ = s.reply(j.header, id, pdu.StatusSystemError, nil)
 		}
 	}
-	defer s.guard(j.header, func(err error) { answer(nil, err) })
-	answer(v.serve(s.ctx, j.body))
 }
 
 // peerUnbinds answers an unbind once all other requests are answered.

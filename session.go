@@ -30,6 +30,13 @@ const maxKept = 512 << 10
 // eagerWrite is how many octets are written without waiting for more.
 const eagerWrite = 16 << 10
 
+// smallWrite is how many octets a writer waits for, if senders whose requests
+// were answered are about to add to them, before it looks whether it can write.
+const smallWrite = 4 << 10
+
+// patience is how often a writer lets others go first for that.
+const patience = 3
+
 // A Session is one connection between an ESME and a message center, from either
 // side. Its methods may be called concurrently.
 //
@@ -81,6 +88,7 @@ type Session struct {
 	rtt         time.Duration
 	rttSeq      uint32        // the request that is timed; 0: none
 	crowd       int           // requests that the last responses answered: as many senders may be about to send again
+	coming      int           // of the crowd, those that have not
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
 	out         []byte // gathered for the next write
@@ -332,20 +340,16 @@ func (s *Session) Err() error {
 
 // A call is a request whose sender waits.
 type call struct {
-	done     chan struct{} // gets a value with the outcome, and another if the watch gives up
-	header   pdu.Header
-	body     pdu.Body
-	err      error
-	watch    *watch      // that the sender relies on to be told of the end of its context
-	finished atomic.Bool // the outcome is there; for calls with a watch
+	done   chan bool // gets true with the outcome, and false if the watch gives up
+	header pdu.Header
+	body   pdu.Body
+	err    error
+	watch  *watch // that the sender relies on to be told of the end of its context
 }
 
 func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 	c.header, c.body, c.err = h, body, err
-	if c.watch != nil {
-		c.finished.Store(true)
-	}
-	c.done <- struct{}{}
+	c.done <- true
 }
 
 // RoundTrip sends a request and waits for its response. The body is nil when
@@ -356,7 +360,7 @@ func (c *call) complete(h pdu.Header, body pdu.Body, err error) {
 func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error) {
 	c, _ := s.calls.Get().(*call)
 	if c == nil {
-		c = &call{done: make(chan struct{}, 2)}
+		c = &call{done: make(chan bool, 2)}
 	}
 	d := ctx.Done()
 	if w := s.watch.Load(); w != nil && w.ends == d {
@@ -369,44 +373,55 @@ func (s *Session) RoundTrip(ctx context.Context, req pdu.Body) (pdu.Body, error)
 		return nil, err
 	}
 	if c.watch != nil && c.watch == s.watch.Load() && !c.watch.ended.Load() {
-		<-c.done
+		if !<-c.done {
+			err = s.unlessKnown(ctx, req.Command(), seq, c.done)
+		}
 	} else {
 		if d != nil && c.watch == nil && seq%watchEvery == 0 {
 			s.consider(ctx)
 		}
-		if err := s.awaitCall(ctx, req.Command(), seq, c.done); err != nil {
-			return nil, err // the response may still come, so the call is not used again
-		}
+		err = s.awaitCall(ctx, req.Command(), seq, c.done)
 	}
-	if c.watch != nil && !c.finished.Load() {
-		return nil, s.gaveUp(ctx, req.Command(), seq)
+	if err != nil {
+		return nil, err // the response may still come, so the call is not used again
 	}
 	body, err := c.body, c.err
 	if c.watch == nil || !c.watch.ended.Load() { // or there may be another value in its channel
 		c.body, c.err, c.watch = nil, nil, nil
-		c.finished.Store(false)
 		s.calls.Put(c)
 	}
 	return body, err
 }
 
 // awaitCall waits for the end of a call, or gives the request up when ctx ends.
-func (s *Session) awaitCall(ctx context.Context, id pdu.CommandID, seq uint32, done <-chan struct{}) error {
+func (s *Session) awaitCall(ctx context.Context, id pdu.CommandID, seq uint32, done <-chan bool) error {
 	d := ctx.Done()
 	if d == nil {
 		<-done
 		return nil
 	}
 	select {
-	case <-done:
-		return nil
+	case known := <-done:
+		if known {
+			return nil
+		}
 	case <-d:
 	}
-	select {
-	case <-done: // both at once: what is known counts
-		return nil
-	default:
-		return s.gaveUp(ctx, id, seq)
+	return s.unlessKnown(ctx, id, seq, done)
+}
+
+// unlessKnown gives a request up whose context has ended, unless its outcome
+// came at the same time: what is known counts.
+func (s *Session) unlessKnown(ctx context.Context, id pdu.CommandID, seq uint32, done <-chan bool) error {
+	for {
+		select {
+		case known := <-done:
+			if known {
+				return nil
+			}
+		default:
+			return s.gaveUp(ctx, id, seq)
+		}
 	}
 }
 
@@ -558,8 +573,12 @@ func (s *Session) submitNow(ctx context.Context, req pdu.Body, call completer, f
 	case many:
 		// Let others add to the batch: one write for all of it, or for a piece of
 		// it that whoever completes it sees off.
-		runtime.Gosched()
-		s.drainYielded()
+		for n := range patience {
+			runtime.Gosched()
+			if s.drainYielded(n == patience-1) {
+				break
+			}
+		}
 	default:
 		s.drain(false)
 	}
@@ -569,15 +588,6 @@ func (s *Session) submitNow(ctx context.Context, req pdu.Body, call completer, f
 func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yieldable bool) (seq uint32, write, many bool, err error) {
 	id := req.Command()
 	windowed := call != nil && !outsideWindow(id)
-	s.mu.Lock()
-	encoded := false
-	defer func() {
-		if !encoded && seq != 0 {
-			s.forget(seq)
-			s.wake()
-		}
-		s.mu.Unlock()
-	}()
 	refuse := func(err error) (uint32, bool, bool, error) {
 		return 0, false, false, &RequestError{Command: id, Err: err}
 	}
@@ -587,6 +597,8 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 	if err := ctx.Err(); err != nil {
 		return refuse(context.Cause(ctx))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	woken := false
 	for {
 		if err := s.maySend(id); err != nil {
@@ -650,7 +662,6 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		s.wake()
 		return refuse(err)
 	}
-	encoded = true
 	s.out = out
 	s.sent.count(id, pdu.StatusOK, len(out)-from)
 	if s.opt.trace.Sent != nil {
@@ -667,11 +678,15 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 		s.timers.awaited = s.clock
 	}
 	many = s.win.used > 1 || s.crowd > 1
+	all := s.coming == 1 // that were answered with the last responses have sent again
+	if s.coming > 0 {
+		s.coming--
+	}
 	switch {
 	case !s.writing:
 		write = true
 		s.yielding = many && yieldable
-	case s.yielding && len(s.out) >= eagerWrite:
+	case s.yielding && (len(s.out) >= eagerWrite || all):
 		// Enough for a write, while the peer has nothing to do.
 		write, many, s.yielding = true, false, false
 	}
@@ -993,15 +1008,20 @@ func (s *Session) flushLater() {
 }
 
 // drainYielded is drain for a writer that has let others go first, unless one of
-// them took over.
-func (s *Session) drainYielded() {
+// them took over. It reports false if the writer is to do so once more.
+func (s *Session) drainYielded(last bool) bool {
 	s.mu.Lock()
 	mine := s.yielding
+	if mine && !last && s.coming > 0 && len(s.out) < smallWrite {
+		s.mu.Unlock()
+		return false
+	}
 	s.yielding = false
 	s.mu.Unlock()
 	if mine {
 		s.drain(true)
 	}
+	return true
 }
 
 // drain writes what has gathered until nothing is left. The caller has set
@@ -1216,7 +1236,7 @@ func (s *Session) refuseNew(why error) {
 
 // unbind sends an unbind, if the state has one, and waits for its response.
 func (s *Session) unbind(ctx context.Context) {
-	c := &call{done: make(chan struct{}, 1)}
+	c := &call{done: make(chan bool, 1)}
 	if _, err := s.submit(ctx, &pdu.Unbind{}, c, true); err != nil {
 		return
 	}

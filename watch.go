@@ -41,12 +41,12 @@ func (s *Session) endWaits(w *watch) {
 	w.ended.Store(true)
 	for i := range s.win.slots {
 		if c, ok := s.win.slots[i].call.(*call); ok && c.watch == w {
-			c.done <- struct{}{}
+			c.done <- false
 		}
 	}
 	for i := range s.ctl {
 		if c, ok := s.ctl[i].call.(*call); ok && c.watch == w {
-			c.done <- struct{}{}
+			c.done <- false
 		}
 	}
 }

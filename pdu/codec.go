@@ -16,7 +16,7 @@ import (
 // A Codec turns bodies into octets and back. The Fields method of a body calls
 // its field methods; whether they write, read, print or check is up to the
 // codec. Keep one where PDUs are made or read in numbers: used again, it
-// allocates nothing of its own. It must not be used concurrently.
+// allocates nothing of its own, and bodies a few at a time. It must not be used concurrently.
 //
 // In a field method, name is the specification's name, max the most octets
 // (with the NUL, for strings), and status what answers a value that breaks the
@@ -39,6 +39,46 @@ type Codec struct {
 	err    error
 	reg    *Registry
 	slow   visitor
+
+	submits      slab[SubmitSM]
+	submitResps  slab[SubmitSMResp]
+	deliveries   slab[DeliverSM]
+	deliverResps slab[DeliverSMResp]
+}
+
+// A slab makes bodies several at a time, more of them as it goes on, which costs
+// less than one by one. Who keeps one of them keeps the others, as with the
+// frames of what is read together.
+type slab[T any] struct {
+	left []T
+	size int
+}
+
+const maxSlab = 8
+
+func (s *slab[T]) next() *T {
+	if len(s.left) == 0 {
+		s.size = min(max(2*s.size, 1), maxSlab)
+		s.left = make([]T, s.size)
+	}
+	p := &s.left[0]
+	s.left = s.left[1:]
+	return p
+}
+
+// fresh returns an empty body.
+func (c *Codec) fresh(cmd *command) Body {
+	switch cmd.id {
+	case IDSubmitSM:
+		return c.submits.next()
+	case IDSubmitSMResp:
+		return c.submitResps.next()
+	case IDDeliverSM:
+		return c.deliveries.next()
+	case IDDeliverSMResp:
+		return c.deliverResps.next()
+	}
+	return cmd.new()
 }
 
 type mode uint8
@@ -198,7 +238,7 @@ func (c *Codec) Decode(frame []byte) (Header, Body, error) {
 	if len(frame) == HeaderLen && !cmd.bare && h.Command.IsResponse() {
 		return h, nil, nil
 	}
-	body := cmd.new()
+	body := c.fresh(cmd)
 	if err := c.decodeBody(frame, h, body); err != nil {
 		return h, nil, err
 	}

@@ -160,7 +160,7 @@ func Run(ctx context.Context, o Options, progress *atomic.Int64) (*Result, error
 		}
 		o.Message = m
 	}
-	r := &run{o: o, chunk: 1, messages: messages(o)}
+	r := &run{o: o, chunk: 1, messages: messages(o), plain: o.Warmup == 0 && len(o.Steps) == 0}
 	if o.Receipts {
 		r.receipts = newTracker(r)
 	}
@@ -272,6 +272,7 @@ type run struct {
 	pacer    *pace.Pacer   // nil without a rate
 	cpu      atomic.Int64  // used when the warm-up was over
 	receipts *tracker      // nil without receipts
+	plain    bool          // there is no warm-up and there are no steps
 
 	tallies [8]tally // by goroutine: few enough to stay in the cache
 }

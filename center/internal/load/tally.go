@@ -16,7 +16,8 @@ import (
 // A tally is what some of the goroutines counted.
 type tally struct {
 	mu                          sync.Mutex
-	hist                        *hdrhistogram.Histogram // of what was accepted, in microseconds
+	hist                        *hdrhistogram.Histogram // of what was accepted, in microseconds, but what is in quick
+	quick                       []int64                 // how many took so many microseconds
 	warm                        int64                   // not counted: of the warm-up
 	ok, refused, unknown, never int64
 	throttled                   int64
@@ -29,6 +30,9 @@ type stepTally struct {
 	ok, failed int64
 }
 
+// quickest is how many microseconds are counted one by one, which is quicker.
+const quickest = 4096
+
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 }
@@ -37,7 +41,7 @@ func (t *tally) init(steps int) {
 	if t.hist != nil {
 		return
 	}
-	t.hist, t.errors = newHistogram(), map[string]int64{}
+	t.hist, t.errors, t.quick = newHistogram(), map[string]int64{}, make([]int64, quickest)
 	t.steps = make([]stepTally, steps)
 	for i := range t.steps {
 		t.steps[i].hist = newHistogram()
@@ -46,6 +50,14 @@ func (t *tally) init(steps int) {
 
 // add counts what became of a request.
 func (t *tally) add(r *run, since, took time.Duration, err error) {
+	us := max(took.Microseconds(), 1)
+	if err == nil && us < quickest && r.plain {
+		t.mu.Lock()
+		t.ok++
+		t.quick[us]++
+		t.mu.Unlock()
+		return
+	}
 	var why string
 	if err != nil {
 		why = reason(err)
@@ -62,7 +74,6 @@ func (t *tally) add(r *run, since, took time.Duration, err error) {
 		in = &t.steps[min(int((since-r.o.Warmup)/(r.o.Duration/time.Duration(n))), n-1)]
 	}
 	if err == nil {
-		us := max(took.Microseconds(), 1)
 		t.ok++
 		in.ok++
 		_ = t.hist.RecordValue(us) // beyond ten minutes is of no interest
@@ -94,6 +105,11 @@ func (t *tally) merge(o *tally) {
 		return
 	}
 	t.hist.Merge(o.hist)
+	for us, n := range o.quick {
+		if n > 0 {
+			_ = t.hist.RecordValues(int64(us), n)
+		}
+	}
 	t.ok, t.refused, t.unknown, t.never = t.ok+o.ok, t.refused+o.refused, t.unknown+o.unknown, t.never+o.never
 	t.throttled += o.throttled
 	for k, n := range o.errors {
