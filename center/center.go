@@ -186,7 +186,12 @@ func New(cfg Config) (*Center, error) {
 	book := c.book
 	_, inMemory := store.Base(c.store).(*memory.Store)
 	cells := front.NewCells()
-	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: set.linger, Changed: c.changed, Starved: c.starved, Broadcast: cells, Delivery: func(id string) route.Delivery {
+	claims, err := c.claims(context.Background(), set.linger)
+	if err != nil {
+		c.handset.Close()
+		return nil, fmt.Errorf("center: %w", err)
+	}
+	c.table = route.New(route.Config{Default: c.handset, Owned: owned(book), Linger: set.linger, Changed: c.changed, Starved: c.starved, Broadcast: cells, Claims: claims, Keep: c.keep, Delivery: func(id string) route.Delivery {
 		if a := book.Get(id); a != nil {
 			return route.Delivery{Spread: a.Delivery.Spread, AtMostOnce: a.Delivery.AtMostOnce}
 		}
@@ -213,6 +218,7 @@ func New(cfg Config) (*Center, error) {
 	c.server.EnquireLink, c.server.Inactivity, c.server.ResponseTimeout = cfg.EnquireLink, cfg.Inactivity, cfg.ResponseTimeout
 	c.stopped.Go(c.prune)
 	c.ready.Store(true)
+	c.table.Start()
 	for _, a := range book.All() {
 		c.table.Poke(a.ID) // something may wait since before
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/godwit-sms/smpp/center/handset"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/tlv"
 )
 
 // All messages of a submit_multi have the message_id that a v3.3 peer was told,
@@ -227,4 +228,93 @@ func TestNewClaim(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What waits for an ESME that claims addresses when it binds does not go to
+// others because the message center starts anew.
+func TestClaimSurvivesRestart(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		cfg := center.Config{Store: s, Linger: time.Hour, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x"}}}
+		shop := smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver, AddressRange: pdu.Address{TON: 1, Addr: "80*"}}
+		var e *esme
+		restart := func(b *bench) *bench {
+			if b != nil {
+				b.close()
+			}
+			b = open(t, cfg)
+			e = b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+			return b
+		}
+		b := restart(nil)
+		_ = b.bind(shop, nil).Close()
+		waits := e.submit(text(pdu.International("8080"), "before"))
+		b = restart(b)
+		time.Sleep(30 * time.Minute)
+		e.submit(text(pdu.International("8080"), "after"))
+		if got := e.state(waits); got != pdu.StateEnroute {
+			t.Errorf("while nobody is bound: %v", got)
+		}
+		b = restart(b)
+		r := b.bind(shop, nil)
+		if got := r.texts(time.Second); !slices.Equal(got, []string{"before", "after"}) {
+			t.Errorf("received %q", got)
+		}
+		_ = r.Close()
+		b = restart(b)
+		id := e.submit(text(pdu.International("8080"), "too long"))
+		time.Sleep(time.Hour - time.Minute)
+		if got := e.state(id); got != pdu.StateEnroute {
+			t.Errorf("before the claim ends: %v", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := e.state(id); got != pdu.StateDelivered {
+			t.Errorf("after the claim has ended: %v", got)
+		}
+		b = restart(b) // it does not come back
+		time.Sleep(time.Second)
+		id = e.submit(text(pdu.International("8080"), "for a handset"))
+		time.Sleep(time.Second)
+		if got := e.state(id); got != pdu.StateDelivered {
+			t.Errorf("after a restart without a claim: %v", got)
+		}
+		_ = b.bind(shop, nil).Close()
+		b.close()
+		cfg.Accounts = cfg.Accounts[:1] // nor does one of nobody
+		b = restart(nil)
+		defer b.close()
+		id = e.submit(text(pdu.International("8080"), "for a handset"))
+		time.Sleep(time.Second)
+		if got := e.state(id); got != pdu.StateDelivered {
+			t.Errorf("after a restart without the account: %v", got)
+		}
+	})
+}
+
+// TLVs pass through but for those that are for the message center, and those that
+// only a message center may send.
+func TestTLVsThatPass(t *testing.T) {
+	kept := tlv.List{pdu.TLVUserMessageReference.Option(9), pdu.TLVSourcePort.Option(7), {Tag: 0x1400, Value: []byte("vendor")}, {Tag: 0x4321}, pdu.TLVSARMsgRefNum.Option(1)}
+	all := tlv.List{
+		pdu.TLVReceiptedMessageID.Option("1000000000000001"), kept[0], pdu.TLVMessageState.Option(pdu.StateDelivered), kept[1], pdu.TLVDPFResult.Option(1), kept[2],
+		pdu.TLVNetworkErrorCode.Option(pdu.NetworkError{Type: pdu.ErrorGSM, Code: 1}), pdu.TLVSetDPF.Option(1), kept[3], pdu.TLVQOSTimeToLive.Option(100),
+		{Tag: pdu.TLVBillingIdentification.Tag(), Value: []byte{0, 1}}, kept[4],
+	}
+	for _, version := range []pdu.Version{pdu.V34, pdu.V50} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, center.Config{})
+			defer b.close()
+			e := b.bind(smpp.Config{Version: pdu.V50}, nil)
+			r := b.bind(smpp.Config{Version: version, Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "8080"}}, nil)
+			m := text(pdu.ShortCode("8080"), "x")
+			m.TLVs = all
+			e.submit(m)
+			got := r.take(time.Second)
+			if len(got) != 1 {
+				t.Fatalf("%d PDUs", len(got))
+			}
+			if l := got[0].(*pdu.DeliverSM).TLVs; !slices.EqualFunc(l, kept, func(a, b tlv.Option) bool { return a.Tag == b.Tag && string(a.Value) == string(b.Value) }) {
+				t.Errorf("%v: TLVs %v; want %v", version, l, kept)
+			}
+		})
+	}
 }

@@ -191,37 +191,22 @@ func acknowledgements(m *message.Message) pdu.RegisteredDelivery {
 	return m.RegisteredDelivery & (pdu.DeliveryAck | pdu.UserAck)
 }
 
-// tlvsFor returns the TLVs without those whose value a peer of version v could
-// not understand.
+// tlvsFor returns the TLVs without those that were for the message center, and
+// without those whose value a peer of version v could not understand.
 func tlvsFor(m *message.Message, v pdu.Version) tlv.List {
-	if v >= pdu.V50 || len(m.TLVs) == 0 {
-		return m.TLVs
-	}
-	strange := func(o tlv.Option) bool {
+	return without(m.TLVs, func(o *tlv.Option) bool {
 		switch o.Tag {
+		case pdu.TLVSetDPF.Tag(), pdu.TLVQOSTimeToLive.Tag(), pdu.TLVBillingIdentification.Tag():
+			return true
 		case pdu.TLVNetworkErrorCode.Tag():
-			return len(o.Value) > 0 && o.Value[0] > 3
+			return v < pdu.V50 && len(o.Value) > 0 && o.Value[0] > 3
 		case pdu.TLVMSValidity.Tag():
-			return len(o.Value) > 1
+			return v < pdu.V50 && len(o.Value) > 1
 		case pdu.TLVAlertOnMessageDelivery.Tag():
-			return len(o.Value) > 0
+			return v < pdu.V50 && len(o.Value) > 0
 		case pdu.TLVMessageState.Tag():
 			return len(o.Value) == 1 && stateFor(message.State(o.Value[0]), v) != message.State(o.Value[0])
 		}
 		return false
-	}
-	var kept tlv.List
-	for i, o := range m.TLVs {
-		if strange(o) {
-			if kept == nil {
-				kept = append(make(tlv.List, 0, len(m.TLVs)), m.TLVs[:i]...)
-			}
-		} else if kept != nil {
-			kept = append(kept, o)
-		}
-	}
-	if kept == nil {
-		return m.TLVs
-	}
-	return kept
+	})
 }

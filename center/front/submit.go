@@ -78,6 +78,7 @@ func (f *Front) check(c caller, s *submission, now time.Time) error {
 	if err := f.canned(m, s.canned); err != nil {
 		return err
 	}
+	m.TLVs = without(m.TLVs, ofCenter)
 	switch payload, ok := m.TLVs.Get(pdu.TLVMessagePayload.Tag()); {
 	case ok && len(payload) > 0:
 		m.Text = nil // the payload wins
@@ -291,9 +292,10 @@ func (f *Front) replaceOrAccept(ctx context.Context, c caller, m *message.Messag
 			return "", pdu.StatusInvalidSubmitWithReplace // v3.3 has no room for its message_id
 		}
 		err = f.cfg.Dispatcher.Replace(ctx, old.ID, func(n *message.Message) error {
-			id, group, alias, format, attempts, state := n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State
+			id, group, alias, format, attempts, state, dest := n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State, n.Dest
 			*n = *m
 			n.ID, n.Group, n.Alias, n.IDFormat, n.Attempts, n.State = id, group, alias, format, attempts, state
+			n.Dest = dest // it queues up for that, which may say more of the type of the number
 			return nil
 		})
 		if err == nil {
@@ -448,6 +450,34 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 		}
 	}
 	return dests
+}
+
+// ofCenter reports whether only a message center may send a TLV: one that makes a
+// receipt of a message to many an ESME.
+func ofCenter(o *tlv.Option) bool {
+	switch o.Tag {
+	case pdu.TLVReceiptedMessageID.Tag(), pdu.TLVMessageState.Tag(), pdu.TLVNetworkErrorCode.Tag(), pdu.TLVDPFResult.Tag():
+		return true
+	}
+	return false
+}
+
+// without returns a list without the TLVs that drop reports, the list itself if
+// there are none.
+func without(l tlv.List, drop func(*tlv.Option) bool) tlv.List {
+	for i := range l {
+		if !drop(&l[i]) {
+			continue
+		}
+		kept := append(make(tlv.List, 0, len(l)-1), l[:i]...)
+		for j := i + 1; j < len(l); j++ {
+			if !drop(&l[j]) {
+				kept = append(kept, l[j])
+			}
+		}
+		return kept
+	}
+	return l
 }
 
 // withPayload returns a list with another message_payload, or none.

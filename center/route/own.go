@@ -52,6 +52,7 @@ func (t *Table) Own(owned map[string][]Pattern) {
 	for _, g := range all {
 		if !g.owned && g.window.Load() == 0 && g.linger == nil {
 			t.delete(g)
+			t.note(g)
 		}
 	}
 	t.mu.Unlock()

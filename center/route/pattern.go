@@ -49,6 +49,9 @@ func ParsePattern(a pdu.Address) (Pattern, error) {
 // IsZero reports whether the pattern is that of the empty address_range.
 func (p Pattern) IsZero() bool { return p.text == "" }
 
+// Address returns the address_range that ParsePattern makes the pattern of.
+func (p Pattern) Address() pdu.Address { return pdu.Address{TON: p.ton, Addr: p.text} }
+
 func (p Pattern) String() string { return p.text }
 
 // Match reports whether the address is one of the pattern, and how well it

@@ -41,6 +41,13 @@ type Config struct {
 	// to others when an ESME connects again. Zero: DefaultLinger; negative: not
 	// at all.
 	Linger time.Duration
+	// Claims are those that were held when an earlier run ended. They last until
+	// Linger after Start, unless a session comes for them.
+	Claims []Claim
+	// Keep is called, without locks held, with the claims that are new and those
+	// that have ended, so that they can be Claims after a restart. The calls are one
+	// after the other; what the last one says of a claim holds. Nil: nobody is told.
+	Keep func(held, ended []Claim)
 	// Changed is called, without locks held, with a target that can take more
 	// than before, or, if it is gone, with one that what waits for it has to be
 	// routed anew.
@@ -69,6 +76,10 @@ type Table struct {
 	members  map[Session][]*Group
 	bound    map[Session]claim
 	closed   bool
+
+	noted   []Claim // that Config.Keep is to be told of
+	keeping bool
+	keepers sync.WaitGroup
 }
 
 // A Group is the sessions that share what comes for one thing: an account's
@@ -110,6 +121,7 @@ func New(cfg Config) *Table {
 			}
 		}
 	}
+	t.restore(cfg.Claims)
 	return t
 }
 
@@ -261,6 +273,7 @@ func (t *Table) Add(s Session, account string, addresses Pattern) {
 	if !addresses.IsZero() && !slices.ContainsFunc(groups, func(g *Group) bool { return g.pattern.same(addresses) }) {
 		g := &Group{table: t, account: account, pattern: addresses}
 		t.insert(g)
+		t.note(g)
 		groups = append(groups, g)
 		fresh = true
 	}
@@ -320,6 +333,7 @@ func (t *Table) Remove(s Session) {
 		case g.owned:
 		case t.cfg.Linger < 0:
 			t.delete(g)
+			t.note(g)
 			moved = append(moved, g)
 			continue
 		case !t.closed:
@@ -341,6 +355,7 @@ func (t *Table) lapse(g *Group) {
 	stays := t.closed || g.linger == nil || g.window.Load() > 0
 	if !stays {
 		t.delete(g)
+		t.note(g)
 	}
 	t.mu.Unlock()
 	if !stays {
@@ -348,10 +363,10 @@ func (t *Table) lapse(g *Group) {
 	}
 }
 
-// Close ends all that the table has going on.
+// Close ends all that the table has going on. The claims of now stay those that
+// Config.Keep was told of.
 func (t *Table) Close() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.closed = true
 	for _, claims := range t.claims {
 		for _, g := range claims {
@@ -360,6 +375,8 @@ func (t *Table) Close() {
 			}
 		}
 	}
+	t.mu.Unlock()
+	t.keepers.Wait()
 }
 
 func (g *Group) add(s Session) {

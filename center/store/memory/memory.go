@@ -29,6 +29,7 @@ type Store struct {
 	epochs   map[int]uint64
 	final    []message.ID // in the order of their ends, from head on
 	head     int
+	notes    map[string]string
 	closed   bool
 }
 
@@ -270,6 +271,6 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.messages, s.aliases, s.final = nil, nil, nil
+	s.messages, s.aliases, s.final, s.notes = nil, nil, nil, nil
 	return nil
 }

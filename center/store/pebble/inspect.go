@@ -73,7 +73,7 @@ func (s *Store) Check(ctx context.Context, fault func(error)) (n int, err error)
 					fault(fmt.Errorf("message %v: its text: %w", m.ID, err))
 				}
 			}
-			if m.Alias != "" {
+			if m.Indexed() != "" {
 				if err := s.get(aliasKey(m.Alias), func(v []byte) error { return nil }); err != nil {
 					fault(fmt.Errorf("message %v: its alias %s: %w", m.ID, m.Alias, err))
 				}

@@ -93,6 +93,7 @@ const (
 	keyAlias   = 'a' // alias: id
 	keyEpoch   = 'e' // shard: epoch
 	keyMeta    = 'm' // name: value
+	keyNote    = 'n' // key of a note: its value
 )
 
 var (

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		{"fencing", testFencing},
 		{"aliases", testAliases},
 		{"load", testLoad},
+		{"notes", testNotes},
 		{"prune", testPrune},
 		{"use at the same time", testConcurrent},
 		{"random operations", testRandom},
@@ -265,6 +266,33 @@ func testAliases(t *testing.T, s store.Store) {
 	}
 }
 
+func testNotes(t *testing.T, s store.Store) {
+	b, ok := store.Base(s).(store.Notebook)
+	if !ok {
+		t.Skip("it keeps no notes")
+	}
+	steps := []struct {
+		notes  []store.Note
+		prefix string
+		want   []store.Note
+	}{
+		{nil, "", nil},
+		{[]store.Note{{Key: "b/2", Value: "two"}, {Key: "b/1", Value: "one"}, {Key: "b\xFF", Value: "last"}, {Key: "c", Value: "other"}}, "b", []store.Note{{Key: "b/1", Value: "one"}, {Key: "b/2", Value: "two"}, {Key: "b\xFF", Value: "last"}}},
+		{[]store.Note{{Key: "b/1", Value: "uno"}, {Key: "b/2"}, {Key: "b/3"}}, "b/", []store.Note{{Key: "b/1", Value: "uno"}}},
+		{[]store.Note{{Key: "b/1"}, {Key: "b/1", Value: "again"}}, "", []store.Note{{Key: "b/1", Value: "again"}, {Key: "b\xFF", Value: "last"}, {Key: "c", Value: "other"}}},
+		{nil, "b\xFF", []store.Note{{Key: "b\xFF", Value: "last"}}},
+	}
+	for _, step := range steps {
+		if err := b.Note(t.Context(), step.notes...); err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Notes(t.Context(), step.prefix)
+		if err != nil || !slices.Equal(got, step.want) {
+			t.Errorf("notes %q: %v, %v; want %v", step.prefix, got, err, step.want)
+		}
+	}
+}
+
 func testLoad(t *testing.T, s store.Store) {
 	ids, elsewhere := newIDs(), &message.IDSource{Shard: 1}
 	var want []message.ID
@@ -414,6 +442,12 @@ func testClosed(t *testing.T, s store.Store) {
 	ctx := context.Background()
 	_, err1 := s.Get(ctx, 1)
 	_, err2 := s.Lookup(ctx, store.IndexAlias, "x")
+	if b, ok := store.Base(s).(store.Notebook); ok {
+		_, err := b.Notes(ctx, "")
+		if errNote := b.Note(ctx, store.Note{Key: "x", Value: "y"}); !errors.Is(err, store.ErrClosed) || !errors.Is(errNote, store.ErrClosed) {
+			t.Errorf("notes of a closed store: %v, %v", err, errNote)
+		}
+	}
 	_, err3 := s.Prune(ctx, began)
 	for _, err := range []error{err1, err2, err3, s.Commit(ctx, 0, 0, nil), s.Load(ctx, 0, nil)} {
 		if !errors.Is(err, store.ErrClosed) {
