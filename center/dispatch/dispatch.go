@@ -1122,7 +1122,8 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	now := time.Now()
 	ops := make([]store.Op, 0, 2*len(endings))
 	receipts := make([]*message.Message, 0, len(endings))
-	var ended message.Message // that a receipt tells of
+	var ended message.Message      // that a receipt tells of
+	var pending []*message.Message // that expired and ask for the delivery pending flag
 	for i := range endings {
 		x := &endings[i]
 		if x.e.once != nil {
@@ -1158,6 +1159,9 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		if x.event == message.Expire && x.err == (message.Error{}) {
 			x.err = m.Error // why it was not delivered in time
 		}
+		if set, _ := pdu.TLVSetDPF.Get(m.TLVs); set == 1 && x.event == message.Expire {
+			pending = append(pending, m)
+		}
 		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, State: state, At: now, Error: x.err})
 		if d.cfg.Receipt == nil || !m.WantsReceipt(state) {
 			continue
@@ -1186,6 +1190,11 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		d.enter(r, now.UnixNano())
 	}
 	d.unlock()
+	for _, m := range pending {
+		if _, err := d.Flag(ctx, m); err != nil {
+			d.log.Warn("a delivery pending flag is not set", "id", m.ID, "error", err)
+		}
+	}
 	return nil
 }
 

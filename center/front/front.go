@@ -285,12 +285,12 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		return nil, pdu.StatusSystemError // try again later
 	}
 	if mode := modes[s.BindMode()]; !a.Modes.Has(mode) {
-		f.log.Warn("bind refused: the account may not bind like this", "account", a.ID, "bind", mode.String(), "allowed", a.Modes.String(), "remote", remote)
+		f.log.Warn("bind refused", "system_id", b.SystemID, "remote", remote, "reason", "the account may not bind as "+mode.String()+", but as "+a.Modes.String())
 		return nil, pdu.StatusBindFailed
 	}
 	pattern, err := route.ParsePattern(b.AddressRange)
 	if err != nil {
-		f.log.Warn("bind refused", "account", a.ID, "remote", remote, "reason", err)
+		f.log.Warn("bind refused", "system_id", b.SystemID, "remote", remote, "reason", err)
 		return nil, pdu.StatusBindFailed
 	}
 	window := a.Window

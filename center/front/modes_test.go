@@ -301,17 +301,20 @@ func TestPassesThrough(t *testing.T) {
 // Whoever has set the delivery pending flag is alerted once when the destination
 // is there again, whichever kind of destination it is.
 func TestAlertNotification(t *testing.T) {
+	shop := func(b *bench) *esme {
+		return b.bind(smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver}, nil)
+	}
 	for _, tt := range []struct {
 		name string
 		dest pdu.Address
 		mode pdu.ESMClass
+		life pdu.Time
 		dpf  bool // dpf_result is in the response
 		back func(*bench) *esme
 	}{
-		{"a handset", mobile, 0, false, nil},
-		{"an ESME that binds again", pdu.ShortCode("8080"), pdu.ModeForward, true, func(b *bench) *esme {
-			return b.bind(smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver}, nil)
-		}},
+		{"a handset", mobile, 0, "", false, nil},
+		{"an ESME that binds again", pdu.ShortCode("8080"), pdu.ModeForward, "", true, shop},
+		{"an ESME that binds too late", pdu.ShortCode("8080"), 0, "000000000001000R", false, shop},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s store.Store) {
@@ -322,7 +325,7 @@ func TestAlertNotification(t *testing.T) {
 				e := b.bind(smpp.Config{Version: pdu.V50}, nil)
 				for range 2 { // the flag is set once
 					m := text(tt.dest, "x")
-					m.ESMClass = tt.mode
+					m.ESMClass, m.ValidityPeriod = tt.mode, tt.life
 					pdu.TLVSetDPF.Set(&m.TLVs, 1)
 					resp, err := e.Submit(t.Context(), m)
 					if tt.mode == pdu.ModeForward {
@@ -334,7 +337,7 @@ func TestAlertNotification(t *testing.T) {
 						t.Errorf("dpf_result %v, %v", result, ok)
 					}
 				}
-				time.Sleep(time.Second)
+				time.Sleep(2 * time.Second)
 				if n := len(e.take(0)); n != 0 || b.center.Stats().Alerts != 1 {
 					t.Errorf("%d PDUs before, %d flags", n, b.center.Stats().Alerts)
 				}
