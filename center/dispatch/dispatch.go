@@ -1159,7 +1159,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		if x.event == message.Expire && x.err == (message.Error{}) {
 			x.err = m.Error // why it was not delivered in time
 		}
-		if set, _ := pdu.TLVSetDPF.Get(m.TLVs); set == 1 && x.event == message.Expire {
+		if set, _ := pdu.TLVSetDPF.Get(m.TLVs); set == 1 && x.event == message.Expire && from != pdu.StateUnknown {
 			pending = append(pending, m)
 		}
 		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, State: state, At: now, Error: x.err})
