@@ -1,8 +1,13 @@
 package front_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,6 +320,97 @@ func TestTLVsThatPass(t *testing.T) {
 			if l := got[0].(*pdu.DeliverSM).TLVs; !slices.EqualFunc(l, kept, func(a, b tlv.Option) bool { return a.Tag == b.Tag && string(a.Value) == string(b.Value) }) {
 				t.Errorf("%v: TLVs %v; want %v", version, l, kept)
 			}
+		})
+	}
+}
+
+// A session lives on whatever its ESME answers: ESME_ROK counts even if nobody can
+// read the rest, and a response to something else has the message sent again.
+func TestOddAnswers(t *testing.T) {
+	resp := func(id pdu.CommandID, body ...byte) func(seq uint32) []byte {
+		return func(seq uint32) []byte {
+			b := binary.BigEndian.AppendUint32(nil, uint32(pdu.HeaderLen+len(body)))
+			b = binary.BigEndian.AppendUint32(b, uint32(id))
+			b = binary.BigEndian.AppendUint32(b, 0)
+			return append(binary.BigEndian.AppendUint32(b, seq), body...)
+		}
+	}
+	good := resp(pdu.IDDeliverSMResp, 0)
+	for _, tt := range []struct {
+		name   string
+		answer func(seq uint32) []byte
+		want   []string
+	}{
+		{"a header alone", resp(pdu.IDDeliverSMResp), []string{"first", "second"}},
+		{"no NUL", resp(pdu.IDDeliverSMResp, 'x'), []string{"first", "second"}},
+		{"a long id", resp(pdu.IDDeliverSMResp, bytes.Repeat([]byte{'x'}, 80)...), []string{"first", "second"}},
+		{"half a TLV", resp(pdu.IDDeliverSMResp, 0, 4, 0x1D, 0), []string{"first", "second"}},
+		{"another response", resp(pdu.IDSubmitSMResp, 'x', 0), []string{"first", "first", "second"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := open(t, center.Config{})
+				defer b.close()
+				e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+				here, there := net.Pipe()
+				defer func() { _ = here.Close() }()
+				b.center.ServeConn(there)
+				bind, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.BindReceiver{Bind: pdu.Bind{SystemID: "demo", Password: "demo", InterfaceVersion: pdu.V34, AddressRange: pdu.Address{Addr: "8080"}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var mu sync.Mutex
+				var got []string
+				go func() {
+					_, _ = here.Write(bind)
+					for {
+						head := make([]byte, pdu.HeaderLen)
+						if _, err := io.ReadFull(here, head); err != nil {
+							return
+						}
+						h, length, err := pdu.ParseHeader(head)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						frame := append(head, make([]byte, length-pdu.HeaderLen)...)
+						if _, err := io.ReadFull(here, frame[pdu.HeaderLen:]); err != nil {
+							return
+						}
+						if h.Command != pdu.IDDeliverSM {
+							continue
+						}
+						_, body, err := pdu.Decode(frame)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						d := body.(*pdu.DeliverSM)
+						if d.ESMClass.IsReceipt() {
+							_, _ = here.Write(good(h.Sequence))
+							continue
+						}
+						mu.Lock()
+						got = append(got, string(d.ShortMessage))
+						answer := tt.answer
+						if len(got) > 1 {
+							answer = good
+						}
+						mu.Unlock()
+						_, _ = here.Write(answer(h.Sequence))
+					}
+				}()
+				time.Sleep(time.Second)
+				e.submit(text(pdu.ShortCode("8080"), "first"))
+				time.Sleep(10 * time.Second)
+				e.submit(text(pdu.ShortCode("8080"), "second"))
+				time.Sleep(10 * time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("it was sent %q; want %q", got, tt.want)
+				}
+			})
 		})
 	}
 }

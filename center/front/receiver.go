@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -142,9 +143,14 @@ func resultOf(err error, tlvs tlv.List) dispatch.Result {
 	case errors.As(err, &encode): // the peer's version of SMPP cannot carry it
 		return dispatch.Result{Outcome: dispatch.Failed, Error: message.Error{Type: pdu.ErrorSMPP, Code: uint16(min(encode.Status, 0xFFFF))}}
 	}
-	r := dispatch.Result{Outcome: dispatch.Lost, Unsure: smpp.Outcome(err) != smpp.NeverSent} // the session has ended
-	if errors.Is(err, smpp.ErrTimeout) {
-		r.Outcome = dispatch.Later
+	var decode *pdu.DecodeError
+	if errors.As(err, &decode) && decode.Field != "command_id" { // ESME_ROK, with a body of which nothing is needed
+		return dispatch.Result{Outcome: dispatch.Delivered}
+	}
+	r := dispatch.Result{Outcome: dispatch.Later, Unsure: smpp.Outcome(err) != smpp.NeverSent}
+	var state *smpp.StateError
+	if errors.Is(err, net.ErrClosed) || errors.As(err, &state) { // the session has ended, or is about to
+		r.Outcome = dispatch.Lost
 	}
 	return r
 }

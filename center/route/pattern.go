@@ -9,9 +9,9 @@ import (
 )
 
 // A Pattern is the addresses that an address_range stands for: a single address,
-// all with a prefix when it is written as digits and a star (8080*), or a regular
-// expression, anchored only where it says so (^49[0-9]+$). SMPP v5.0, section
-// 4.7.3. The zero value is no address at all.
+// all with a prefix when it is written as digits and a star (8080*), every one when
+// it is a star, or a regular expression, anchored only where it says so
+// (^49[0-9]+$). SMPP v5.0, section 4.7.3. The zero value is no address at all.
 type Pattern struct {
 	text   string
 	ton    pdu.TON // 0: any
@@ -35,8 +35,11 @@ func ParsePattern(a pdu.Address) (Pattern, error) {
 		return Pattern{}, nil
 	case !strings.ContainsAny(strings.TrimPrefix(a.Addr, "+"), special):
 		p.exact, p.text = true, strings.TrimPrefix(a.Addr, "+")
-	case star && body != "" && strings.Trim(body, "0123456789") == "":
-		p.prefix = body
+	case a.Addr == "*": // no expression, but what it means is clear
+		p.expr = regexp.MustCompile("")
+	case star && strings.Trim(body, "+") != "" && strings.Trim(strings.TrimPrefix(body, "+"), "0123456789") == "":
+		p.prefix = strings.TrimPrefix(body, "+")
+		p.text = p.prefix + "*"
 	default:
 		var err error
 		if p.expr, err = regexp.Compile(a.Addr); err != nil {
