@@ -71,7 +71,7 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) i
 	// Until a subcommand has taken over, what fails is the command line.
 	var usage *usageError
 	wrong := errors.As(err, &usage) || !a.started
-	line := cmd.CommandPath() + ": " + oneLine(err)
+	line := cmd.CommandPath() + ": " + strings.TrimPrefix(oneLine(err), "smpp: ")
 	if wrong {
 		line += fmt.Sprintf(" (see %q)", cmd.CommandPath()+" --help")
 	}
@@ -123,6 +123,13 @@ type app struct {
 func (a *app) warn(cmd *cobra.Command, format string, args ...any) {
 	_, _ = fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), oneLine(fmt.Errorf(format, args...)))
 }
+
+// usageTemplates adds to the functions of templates one that leaves out what every
+// flag that is on or off would say.
+var usageTemplates = sync.OnceFunc(func() {
+	const noise = "[=true|false]"
+	cobra.AddTemplateFunc("plainSwitches", func(s string) string { return strings.ReplaceAll(s, noise, strings.Repeat(" ", len(noise))) })
+})
 
 // newRoot returns the command with all its subcommands.
 func newRoot(a *app) *cobra.Command {
@@ -185,6 +192,8 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 		versionCommand(a),
 	)
 	root.SetHelpCommand(helpCommand(root))
+	usageTemplates()
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages |", ".FlagUsages | plainSwitches |"))
 	complete := func(c *cobra.Command, name string, f cobra.CompletionFunc) {
 		if err := c.RegisterFlagCompletionFunc(name, f); err != nil {
 			panic(err) // a mistake of the program: no such flag

@@ -128,7 +128,7 @@ func TestHelp(t *testing.T) {
 	for path, hasExample := range commands {
 		t.Run(path, func(t *testing.T) {
 			status, stdout, _ := call(t, smpp.Run, "", append(strings.Fields(path)[1:], "--help")...)
-			if status != 0 || !hasExample || !strings.Contains(stdout, "Examples:\n  ") || !strings.Contains(stdout, "Usage:\n") {
+			if status != 0 || !hasExample || !strings.Contains(stdout, "Examples:\n  ") || !strings.Contains(stdout, "Usage:\n") || strings.Contains(stdout, "true|false") {
 				t.Errorf("exit status %d, example %t:\n%s", status, hasExample, stdout)
 			}
 		})

@@ -94,7 +94,11 @@ func (a *app) printStatus(s admin.Status) error {
 		state = "NOT READY: " + s.Problem
 	}
 	_, _ = fmt.Fprintf(a.stdout, "%s on %s, process %d, up %v, %s\n", s.SystemID, strings.Join(s.Listen, ", "), s.PID, time.Since(s.Since).Round(time.Second), state)
-	_, _ = fmt.Fprintf(a.stdout, "%d messages wait, %d for their time, %d receipts; %d being delivered; the oldest since %v\n", s.Waiting, s.Scheduled, s.Receipts, s.Away,
+	waiting := "messages wait"
+	if s.Waiting == 1 {
+		waiting = "message waits"
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%d %s, %d for their time, %d receipts; %d being delivered; the oldest for %v\n", s.Waiting, waiting, s.Scheduled, s.Receipts, s.Away,
 		time.Duration(s.OldestSeconds*float64(time.Second)).Round(time.Second))
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "\nSESSION\tACCOUNT\tBIND\tVERSION\tFROM\tUP\tSUBMITTED\tDELIVERED\tUNANSWERED")

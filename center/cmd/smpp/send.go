@@ -469,11 +469,12 @@ type receipts struct {
 	ids   []string
 	mu    sync.Mutex
 	got   map[string]*sms.Receipt
+	last  map[string]string // the state in the last receipt that was not final
 	more  chan struct{}
 }
 
 func newReceipts() *receipts {
-	r := &receipts{known: make(chan struct{}), got: map[string]*sms.Receipt{}, more: make(chan struct{}, 1)}
+	r := &receipts{known: make(chan struct{}), got: map[string]*sms.Receipt{}, last: map[string]string{}, more: make(chan struct{}, 1)}
 	mux := smpp.NewMux()
 	smpp.Handle(mux, func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, r.add(ctx, m) })
 	smpp.Handle(mux, func(ctx context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, r.add(ctx, m) })
@@ -502,10 +503,12 @@ func (r *receipts) add(ctx context.Context, b pdu.Body) error {
 	if receipt.ID == "" || !slices.Contains(r.ids, receipt.ID) {
 		return pdu.StatusTemporaryAppError
 	}
-	if receipt.Final() {
-		r.mu.Lock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if receipt.HasState && !receipt.Final() {
+		r.last[strings.Clone(receipt.ID)] = receipt.State.String()
+	} else if receipt.HasState {
 		r.got[strings.Clone(receipt.ID)] = receipt
-		r.mu.Unlock()
 		select {
 		case r.more <- struct{}{}:
 		default:
@@ -518,6 +521,13 @@ func (r *receipts) take(id string) *sms.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.got[id]
+}
+
+// said returns the state that the last receipt told of that was not final, or "".
+func (r *receipts) said(id string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last[id]
 }
 
 // awaitReceipts waits for the receipts of the parts from first on.
@@ -534,7 +544,11 @@ func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, fir
 			case <-s.Done():
 				return fmt.Errorf("waiting for the receipt of %s: %w", id, s.Err())
 			case <-ctx.Done():
-				return fmt.Errorf("waiting for the receipt of %s: %w", id, context.Cause(ctx))
+				err := fmt.Errorf("waiting for the receipt of %s: %w", id, context.Cause(ctx))
+				if said := wanted.said(id); said != "" {
+					err = fmt.Errorf("%w; the last that came said %s", err, said)
+				}
+				return err
 			}
 			receipt = wanted.take(id)
 		}

@@ -449,6 +449,16 @@ func TestPing(t *testing.T) {
 	}
 }
 
+// UNKNOWN is no end to wait for, but who waited in vain is told.
+func TestSendWithAReceiptOfUnknown(t *testing.T) {
+	isolate(t)
+	s := serve(t, "--simulate", "deliver:delay=0s", "--grace", "0s")
+	status, stdout, stderr := run(t, "", "send", "--url", "smpp://demo:demo@"+s.address, "--to", "491701234567", "--receipt", "--receipt-timeout", "500ms", "#unknown")
+	if status != 1 || strings.Contains(stdout, "unknown") || !strings.Contains(stderr, "no receipt within 500ms (--receipt-timeout); the last that came said unknown\n") {
+		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
+	}
+}
+
 func TestBench(t *testing.T) {
 	isolate(t)
 	srv := newCenter(t, pdu.StateDelivered)
