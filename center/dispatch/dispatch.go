@@ -603,9 +603,15 @@ func (d *Dispatcher) unpause(q *queue) {
 	if l := q.sulking; l != nil {
 		q.sulking = nil
 		delete(l.paused, q)
-		if l.idle() {
-			delete(d.lanes, l.target)
-		}
+		d.forget(l)
+	}
+}
+
+// forget lets go of a lane with nothing in it. There may be another one for its
+// target by now.
+func (d *Dispatcher) forget(l *lane) {
+	if l.idle() && d.lanes[l.target] == l {
+		delete(d.lanes, l.target)
 	}
 }
 
@@ -640,7 +646,7 @@ func (d *Dispatcher) run(l *lane) {
 		if t := d.cfg.Router.Route(q.key); t != l.target {
 			other := d.laneOf(t)
 			other.push(q)
-			if other.flying < other.target.Window() {
+			if w := other.target.Window(); w <= 0 || other.flying < w {
 				d.run(other)
 			}
 			continue
@@ -661,9 +667,7 @@ func (d *Dispatcher) run(l *lane) {
 			t.Starve()
 		}
 	}
-	if l.idle() {
-		delete(d.lanes, l.target)
-	}
+	d.forget(l)
 }
 
 // Wake tells that a target can take more than before. What it wanted later is

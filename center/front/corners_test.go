@@ -3,6 +3,7 @@ package front_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -413,4 +414,36 @@ func TestOddAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A receiver that comes and goes after it has wanted something later gets all of
+// it in the end.
+func TestComesAndGoes(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		b := open(t, center.Config{Store: s, Retry: []time.Duration{time.Hour}, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{"8080"}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		shop := smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver}
+		r := b.bind(shop, func(pdu.Body) (pdu.Body, error) { return nil, pdu.StatusTemporaryAppError })
+		var want []string
+		for i := range 30 {
+			want = append(want, fmt.Sprint(i))
+			e.submit(text(pdu.ShortCode("8080"), want[i]))
+			synctest.Wait()
+			if i == 0 {
+				_ = r.Close()
+				synctest.Wait()
+			}
+		}
+		for range 2 {
+			r = b.bind(shop, func(pdu.Body) (pdu.Body, error) { return nil, errSilent })
+			time.Sleep(time.Second)
+			_ = r.Close()
+			time.Sleep(time.Second)
+		}
+		r = b.bind(shop, nil)
+		if got := r.texts(time.Minute); !slices.Equal(got, want) {
+			t.Errorf("received %q; want %q", got, want)
+		}
+	})
 }
