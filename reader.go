@@ -386,7 +386,7 @@ func (s *Session) completeResponses() {
 		return
 	}
 	s.mu.Lock()
-	s.crowd = len(s.resps)
+	s.crowd = int32(len(s.resps))
 	s.coming = s.crowd
 	for i := range s.resps {
 		r := &s.resps[i]

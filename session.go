@@ -87,8 +87,8 @@ type Session struct {
 	timeouts    uint64
 	rtt         time.Duration
 	rttSeq      uint32        // the request that is timed; 0: none
-	crowd       int           // requests that the last responses answered: as many senders may be about to send again
-	coming      int           // of the crowd, those that have not
+	crowd       int32         // requests that the last responses answered: as many senders may be about to send again
+	coming      int32         // of the crowd, those that have not
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
 	enc         *pdu.Codec
 	out         []byte // gathered for the next write
