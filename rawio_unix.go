@@ -40,17 +40,17 @@ func rawConn(c net.Conn) syscall.RawConn {
 
 func (w *rawWriter) try(fd uintptr) bool {
 	for w.n < len(w.buf) {
-		n, err := sysWrite(fd, w.buf[w.n:])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
+		n, errno := sysWrite(fd, w.buf[w.n:])
+		switch errno {
+		case 0:
+			w.n += n
+		case syscall.EINTR:
+		case syscall.EAGAIN:
 			return true
-		case err != nil:
-			w.err = err
+		default:
+			w.err = errno
 			return true
 		}
-		w.n += n
 	}
 	return true
 }
@@ -92,14 +92,14 @@ func newRawReader(c net.Conn) *rawReader {
 
 func (r *rawReader) try(fd uintptr) bool {
 	for {
-		n, err := sysRead(fd, r.buf)
+		n, errno := sysRead(fd, r.buf)
 		switch {
-		case err == syscall.EINTR:
+		case errno == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN:
+		case errno == syscall.EAGAIN:
 			return false
-		case err != nil:
-			r.err = &net.OpError{Op: "read", Net: "tcp", Err: err}
+		case errno != 0:
+			r.err = &net.OpError{Op: "read", Net: "tcp", Err: errno}
 		case n == 0:
 			r.err = io.EOF
 		}

@@ -1,3 +1,5 @@
+//go:build !race && !msan && !asan
+
 package smpp
 
 import (
@@ -10,14 +12,14 @@ import (
 // its monitor thread each time that the process had nothing to do, which costs
 // more than the call.
 
-func sysRead(fd uintptr, b []byte) (int, error) { return sysCall(syscall.SYS_READ, fd, b) }
+func sysRead(fd uintptr, b []byte) (int, syscall.Errno) { return sysCall(syscall.SYS_READ, fd, b) }
 
-func sysWrite(fd uintptr, b []byte) (int, error) { return sysCall(syscall.SYS_WRITE, fd, b) }
+func sysWrite(fd uintptr, b []byte) (int, syscall.Errno) { return sysCall(syscall.SYS_WRITE, fd, b) }
 
-func sysCall(trap, fd uintptr, b []byte) (int, error) {
+func sysCall(trap, fd uintptr, b []byte) (int, syscall.Errno) {
 	n, _, e := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	if e != 0 {
 		return 0, e
 	}
-	return int(n), nil
+	return int(n), 0
 }
