@@ -987,7 +987,8 @@ func TestServerSettingsWhileItServes(t *testing.T) {
 			t.Fatal("closed before it has an address")
 		}
 		third.wantEnd()
-		if s.Err() == nil || !errors.Is(s.Err(), smpp.ErrTooManyConnections) {
+		<-s.Done()
+		if !errors.Is(s.Err(), smpp.ErrTooManyConnections) {
 			t.Errorf("the third of one from an address: %v", s.Err())
 		}
 		began := time.Now()
