@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +28,7 @@ type sendFlags struct {
 	pcap               *pcapFlags
 	to, from           addressFlags
 	receipt, json      bool
+	rule               string
 	wait               time.Duration
 	onLast, dryRun     bool
 	dataCoding         int
@@ -88,6 +89,7 @@ sent), and pdus, each as "smpp decode --json" prints it.`,
 	fs.IntVar(&f.from.npi, "from-npi", -1, "numbering plan of --from (`0-255`)")
 	fs.BoolVar(&f.receipt, "receipt", false, "ask for receipts and wait for them")
 	fs.DurationVar(&f.wait, "receipt-timeout", time.Minute, "longest wait for the receipts (`duration`)")
+	fs.StringVar(&f.rule, "receipt-id", anyRule, "how ids in receipts differ from those in responses: exact, hex-to-decimal, decimal-to-hex, padded or case-insensitive; any takes what fits one message only (`rule`)")
 	fs.BoolVar(&f.json, "json", false, "print JSON, an object a line")
 	fs.IntVar(&f.dataCoding, "data-coding", -1, "data_coding, when it is not to follow from the text (`0-255`)")
 	fs.StringSliceVar(&f.codings, "coding", nil, "codings that may be used, of which the cheapest is: gsm7, national, gsm7-turkish and other languages, latin1, ucs2, ... (`names`)")
@@ -108,6 +110,7 @@ sent), and pdus, each as "smpp decode --json" prints it.`,
 	fs.Uint8Var(&f.protocol, "protocol-id", 0, "protocol_id (`0-255`)")
 	fs.StringVar(&f.method, "method", "udh", "how a long text is carried: udh, udh16, sar or payload (`method`)")
 	fs.BoolVar(&f.flash, "flash", false, "show the message at once and do not store it (class 0)")
+	completeFlag(cmd, "receipt-id", anyRule, sms.MessageIDExact.String(), sms.MessageIDHexToDecimal.String(), sms.MessageIDDecimalToHex.String(), sms.MessageIDPadded.String(), sms.MessageIDCaseInsensitive.String())
 	completeFlag(cmd, "method", "udh", "udh16", "sar", "payload")
 	completeFlag(cmd, "coding", codingNames()...)
 	oneOff(fs, "dry-run")
@@ -351,7 +354,11 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 		_, _ = fmt.Fprintln(a.stderr, summary(estimate))
 	}
 	ctx := cmd.Context()
-	wanted := newReceipts()
+	rules, err := messageIDRules(f.rule)
+	if err != nil {
+		return err
+	}
+	wanted := newReceipts(rules, parts[0].Dest)
 	trace, logged, err := f.pcap.open(a, cmd)
 	if err != nil {
 		return err
@@ -427,6 +434,9 @@ func submit(ctx context.Context, s *smpp.Session, m *pdu.SubmitSM, patience time
 		if err == nil || smpp.Outcome(err) != smpp.Refused || !smpp.SafeToRetry(err) {
 			return resp, err
 		}
+		if end, _ := ctx.Deadline(); time.Until(end) <= pause {
+			return nil, err // at the last instant nobody would wait for the answer
+		}
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
@@ -447,8 +457,8 @@ func (a *app) reportPart(f *sendFlags, r sendReport) {
 	}
 	switch {
 	case r.Error != "":
-	case r.State != "":
-		line := r.MessageID + " " + r.State
+	case r.State != "" || r.Stat != "":
+		line := r.MessageID + " " + cmp.Or(r.State, r.Stat)
 		if r.Err != "" && strings.Trim(r.Err, "0") != "" {
 			line += " (err " + r.Err + ")"
 		}
@@ -465,7 +475,9 @@ func (a *app) reportPart(f *sendFlags, r sendReport) {
 // message center.
 type receipts struct {
 	smpp.Handler
-	known chan struct{} // closed when ids is set
+	rules []sms.MessageIDRule // the first that finds one counts
+	dest  pdu.Address         // of our messages
+	known chan struct{}       // closed when ids is set
 	ids   []string
 	mu    sync.Mutex
 	got   map[string]*sms.Receipt
@@ -473,8 +485,23 @@ type receipts struct {
 	more  chan struct{}
 }
 
-func newReceipts() *receipts {
-	r := &receipts{known: make(chan struct{}), got: map[string]*sms.Receipt{}, last: map[string]string{}, more: make(chan struct{}, 1)}
+// anyRule is the --receipt-id that tries all rules.
+const anyRule = "any"
+
+// messageIDRules returns the rules to try.
+func messageIDRules(name string) ([]sms.MessageIDRule, error) {
+	if name == anyRule {
+		return []sms.MessageIDRule{sms.MessageIDExact, sms.MessageIDCaseInsensitive, sms.MessageIDPadded, sms.MessageIDHexToDecimal, sms.MessageIDDecimalToHex}, nil
+	}
+	rule, err := sms.ParseMessageIDRule(name)
+	if err != nil {
+		return nil, usagef("--receipt-id %q: %s, exact, hex-to-decimal, decimal-to-hex, padded or case-insensitive is required", name, anyRule)
+	}
+	return []sms.MessageIDRule{rule}, nil
+}
+
+func newReceipts(rules []sms.MessageIDRule, dest pdu.Address) *receipts {
+	r := &receipts{rules: rules, dest: dest, known: make(chan struct{}), got: map[string]*sms.Receipt{}, last: map[string]string{}, more: make(chan struct{}, 1)}
 	mux := smpp.NewMux()
 	smpp.Handle(mux, func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, r.add(ctx, m) })
 	smpp.Handle(mux, func(ctx context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, r.add(ctx, m) })
@@ -500,21 +527,67 @@ func (r *receipts) add(ctx context.Context, b pdu.Body) error {
 	case <-ctx.Done():
 		return pdu.StatusTemporaryAppError
 	}
-	if receipt.ID == "" || !slices.Contains(r.ids, receipt.ID) {
+	id := r.find(receipt.ID, sourceOf(b))
+	if id == "" {
 		return pdu.StatusTemporaryAppError
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if receipt.HasState && !receipt.Final() {
-		r.last[strings.Clone(receipt.ID)] = receipt.State.String()
-	} else if receipt.HasState {
-		r.got[strings.Clone(receipt.ID)] = receipt
+	switch {
+	case receipt.HasState && !receipt.Final():
+		r.last[id] = receipt.State.String()
+	case receipt.HasState || !receipt.Intermediate: // a word that is no state of SMPP is the last one, too
+		r.got[id] = receipt
 		select {
 		case r.more <- struct{}{}:
 		default:
 		}
 	}
 	return nil
+}
+
+// find returns the id of ours that the id of a receipt means, or nothing. One that
+// is written otherwise may be of somebody else's message: it counts if it fits one
+// of ours only, and comes from where that went.
+func (r *receipts) find(id string, source pdu.Address) string {
+	if id == "" {
+		return ""
+	}
+	for _, rule := range r.rules {
+		found, n := "", 0
+		for _, ours := range r.ids {
+			if ours != "" && ours != found && rule.Match(ours, id) {
+				found, n = ours, n+1
+			}
+		}
+		switch {
+		case n == 1 && (len(r.rules) == 1 || rule == sms.MessageIDExact || sameNumber(source.Addr, r.dest.Addr)):
+			return found
+		case n > 0:
+			return ""
+		}
+	}
+	return ""
+}
+
+func sourceOf(b pdu.Body) pdu.Address {
+	switch m := b.(type) {
+	case *pdu.DeliverSM:
+		return m.Source
+	case *pdu.DataSM:
+		return m.Source
+	}
+	return pdu.Address{}
+}
+
+// sameNumber reports whether two addresses can be the same but for a prefix, such
+// as that of the country.
+func sameNumber(a, b string) bool {
+	a, b = strings.TrimLeft(a, "+0"), strings.TrimLeft(b, "+0")
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return a == b || len(a) >= 6 && strings.HasSuffix(b, a)
 }
 
 func (r *receipts) take(id string) *sms.Receipt {
@@ -552,7 +625,10 @@ func (a *app) awaitReceipts(ctx context.Context, f *sendFlags, ids []string, fir
 			}
 			receipt = wanted.take(id)
 		}
-		r := sendReport{Part: i + 1, Parts: len(ids), MessageID: id, State: receipt.State.String(), Stat: receipt.Stat, Err: receipt.Err}
+		r := sendReport{Part: i + 1, Parts: len(ids), MessageID: id, Stat: receipt.Stat, Err: receipt.Err}
+		if receipt.HasState {
+			r.State = receipt.State.String()
+		}
 		if !receipt.DoneDate.IsZero() {
 			r.Done = &receipt.DoneDate
 		}

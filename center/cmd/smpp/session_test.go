@@ -9,6 +9,7 @@ import (
 	"net"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/godwit-sms/smpp"
 	main "github.com/godwit-sms/smpp/center/cmd/smpp"
+	"github.com/godwit-sms/smpp/center/handset"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/smpptest"
 	"github.com/godwit-sms/smpp/sms"
@@ -200,6 +202,99 @@ func TestSendLeavesReceiptsOfOthers(t *testing.T) {
 	var state *smpp.StateError
 	if err := <-answers; !errors.As(err, &state) && !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a transmitter was delivered to: %v", err)
+	}
+}
+
+// A receipt is found again in each form that the simulated handset has, but for
+// the two that nothing can be read from, and one that is of no end.
+func TestSendFindsReceipts(t *testing.T) {
+	isolate(t)
+	for _, form := range handset.ReceiptForms() {
+		t.Run(form, func(t *testing.T) {
+			s := serve(t, "--simulate", "deliver:delay=0s,receipt="+form)
+			args := []string{"send", "--url", "smpp://demo:demo@" + s.address, "--to", "491701234567", "--receipt"}
+			if slices.Contains([]string{"comma-separated-another-format", "plain-message-that-only-looks-a-bit-like-a-receipt", "intermediate-notification"}, form) {
+				if status, _, stderr := run(t, "", append(args, "--receipt-timeout", "200ms", "hello")...); status != 1 || !strings.Contains(stderr, "no receipt within 200ms") {
+					t.Errorf("exit status %d: %s", status, stderr)
+				}
+				return
+			}
+			for _, text := range []string{"hello", strings.Repeat("letters ", 50)} {
+				status, stdout, stderr := run(t, "", append(args, "--receipt-timeout", "10s", text)...)
+				if strings.Contains(stderr, "waiting for the receipt") || form == "vendor-state-word" && !strings.Contains(stdout, " NOROUTE\n") || strings.Count(stdout, "\n") != 2 && strings.Count(stdout, "\n") != 6 {
+					t.Errorf("exit status %d: %s%s", status, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+// With a rule it is the rule that counts, and without one what fits one message
+// alone.
+func TestSendReceiptRule(t *testing.T) {
+	isolate(t)
+	for _, tt := range []struct {
+		name    string
+		ids     []string // of the parts
+		receipt []string // in the receipts
+		rule    string
+		source  string // of the receipts; empty: where the message went
+		found   bool
+	}{
+		{"exact", []string{"11"}, []string{"11"}, "", "", true},
+		{"as hexadecimal", []string{"17"}, []string{"11"}, "", "", true},
+		{"as decimal", []string{"1a"}, []string{"26"}, "", "", true},
+		{"padded", []string{"17"}, []string{"0000000017"}, "", "", true},
+		{"upper case", []string{"ab-1"}, []string{"AB-1"}, "", "", true},
+		{"from another number", []string{"17"}, []string{"11"}, "", "4917099", false},
+		{"from the number without its country", []string{"17"}, []string{"11"}, "", "01234567", true},
+		{"of two at once", []string{"16", "22", "7"}, []string{"16", "22", "7"}, "", "", true},
+		{"two that fit", []string{"ab", "AB", "7"}, []string{"aB", "Ab", "7"}, "", "", false},
+		{"by its rule", []string{"17"}, []string{"11"}, "decimal-to-hex", "", true},
+		{"by another rule", []string{"17"}, []string{"17"}, "decimal-to-hex", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := 0
+			mux := smpp.NewMux()
+			var mu sync.Mutex
+			smpp.Handle(mux, func(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				i := n
+				n++
+				r, err := sms.Profile{}.WriteReceipt(m, sms.Receipt{ID: tt.receipt[i], State: pdu.StateDelivered, HasState: true})
+				if err != nil {
+					return nil, err
+				}
+				if tt.source != "" {
+					r.Source.Addr = tt.source
+				}
+				go func() { _, _ = smpp.SessionFrom(ctx).Deliver(context.Background(), r) }() // it may be refused
+				return &pdu.SubmitSMResp{MessageID: tt.ids[i]}, nil
+			})
+			srv := smpptest.NewServer(mux)
+			defer srv.Close()
+			text := "hello"
+			if len(tt.ids) > 1 {
+				text = strings.Repeat("letters ", 50)
+			}
+			args := []string{"send", "--url", srv.URL, "--to", "+491701234567", "--receipt", "--receipt-timeout", "10s", text}
+			if !tt.found {
+				args[len(args)-2] = "100ms"
+			}
+			if tt.rule != "" {
+				args = append(args, "--receipt-id", tt.rule)
+			}
+			status, stdout, stderr := run(t, "", args...)
+			for _, id := range tt.ids {
+				if strings.Contains(stdout, id+" delivered\n") != tt.found && id != "7" {
+					t.Errorf("exit status %d: %s%s", status, stdout, stderr)
+				}
+			}
+		})
+	}
+	if status, _, stderr := run(t, "", "send", "--url", "smpp://demo:demo@127.0.0.1:1", "--to", "8080", "--receipt", "--receipt-id", "some", "hello"); status != 2 || !strings.Contains(stderr, `--receipt-id "some"`) {
+		t.Errorf("exit status %d: %s", status, stderr)
 	}
 }
 

@@ -21,6 +21,7 @@ type config struct {
 	crashes, rate, senders int
 	seed                   uint64
 	program, dir           string
+	once                   bool          // messages to the ESME are delivered at most once
 	memory                 bool          // keep nothing on disk, to see that it is noticed
 	patience               time.Duration // for something that is to come, while nothing does; zero: 2 minutes
 }
@@ -30,11 +31,15 @@ type config struct {
 const settings = `
 accounts:
   - {id: demo, password: demo, deliver_window: 100}
-  - {id: sink, password: sink, deliver_window: 20, addresses: ["8080"]}
+  - {id: sink, password: sink, deliver_window: 20, addresses: ["8080"], at_most_once: %t}
 simulate: random:delay=20ms,seed=%d
 retry: [50ms, 200ms, 1s]
 log_level: warn
 `
+
+// onceValidity is that of messages which may come to lie as UNKNOWN until it
+// ends.
+const onceValidity = pdu.Time("000000000015000R")
 
 // startTimeout is how long a start may take on a machine that is busy with other
 // things.
@@ -61,11 +66,11 @@ func crash(ctx context.Context, c config) (*report, error) {
 	if c.patience <= 0 {
 		c.patience = 2 * time.Minute
 	}
-	if err := os.WriteFile(filepath.Join(c.dir, "center.yaml"), fmt.Appendf(nil, settings, c.seed), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "center.yaml"), fmt.Appendf(nil, settings, c.once, c.seed), 0o600); err != nil {
 		return nil, err
 	}
 	s := &suite{config: c, host: newHost(c)}
-	s.ledger.changed = began
+	s.ledger.changed, s.ledger.once = began, c.once
 	rep := &report{Seed: c.seed, Ends: make(map[pdu.MessageState]int)}
 
 	s.client = s.newClient("demo", 2)
@@ -91,7 +96,9 @@ func crash(ctx context.Context, c config) (*report, error) {
 		return nil, fmt.Errorf("the ESME cannot bind: %w", err)
 	}
 	s.settle(ctx)
-
+	if err := s.host.rest(ctx, s.patience); err != nil {
+		s.ledger.fault("%v", err)
+	}
 	_ = s.client.Close()
 	_ = sink.Close()
 	if err := last.kill(); err != nil {
@@ -99,9 +106,12 @@ func crash(ctx context.Context, c config) (*report, error) {
 	}
 	s.read(last, rep)
 	s.host.mu.Lock()
-	kills := s.host.kills
+	kills, stopped := s.host.kills, s.host.stopped
 	s.host.mu.Unlock()
-	s.ledger.judge(kills, rep)
+	if err := s.host.check(ctx); err != nil {
+		s.ledger.fault("%v", err)
+	}
+	s.ledger.judge(kills, stopped, rep)
 	rep.Wrong = s.ledger.wrong
 	if n := s.ledger.strange; n > 0 {
 		rep.Wrong = append(rep.Wrong, fmt.Sprintf("and %d things more", n))
@@ -118,7 +128,8 @@ func (s *suite) newClient(account string, sessions int) *smpp.Client {
 			Dialer: s.host, Window: s.senders, InboundWindow: 1000, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Limiter: smpp.NewLimiter(smpp.Rate{PerSecond: float64(s.rate)}, smpp.Rate{}),
 			Handler: smpp.Inline(smpp.HandlerFor(func(ctx context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) {
-				s.ledger.arrived(m, s.host.runOf(smpp.SessionFrom(ctx).RemoteAddr()))
+				from := smpp.SessionFrom(ctx)
+				s.ledger.arrived(m, s.host.runOf(from.RemoteAddr()), from.LocalAddr().String()+" "+from.RemoteAddr().String())
 				return nil, nil
 			})),
 		},
@@ -173,6 +184,9 @@ func (s *suite) kill(rnd *rand.Rand, rep *report) (*process, error) {
 		rep.Kills++
 		if p.cmd.ProcessState.Exited() {
 			rep.Stopped++
+			s.host.mu.Lock()
+			s.host.stopped[p.run] = true
+			s.host.mu.Unlock()
 			if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 				s.ledger.fault("run %d ended with exit status %d: %s", p.run, code, tail(p.log.Bytes()))
 			}
@@ -211,7 +225,7 @@ func (s *suite) send(ctx context.Context, rnd *rand.Rand) {
 		case way < 3:
 			it.registered = pdu.FailureReceipt
 		}
-		it.toESME = rnd.IntN(10) == 0
+		it.toESME = rnd.IntN(10) == 0 || s.once && rnd.IntN(2) == 0
 		it.scheduled = rnd.IntN(16) == 0
 		s.submit(ctx, s.ledger.add(it), rnd)
 	}
@@ -221,6 +235,9 @@ func (s *suite) submit(ctx context.Context, it *item, rnd *rand.Rand) {
 	m := &pdu.SubmitSM{Source: sender, Dest: pdu.International(fmt.Sprintf("4917%08d", rnd.IntN(20_000))), ShortMessage: []byte(it.first()), RegisteredDelivery: it.registered}
 	if it.toESME {
 		m.Dest = esme
+		if s.once {
+			m.ValidityPeriod = onceValidity
+		}
 	}
 	if it.scheduled {
 		m.ScheduleDeliveryTime = pdu.Time(fmt.Sprintf("0000000000%02d000R", 1+rnd.IntN(5)))

@@ -28,29 +28,36 @@ func crashes(t *testing.T) int {
 }
 
 func TestCrashes(t *testing.T) {
-	n := crashes(t)
-	dir := t.TempDir()
-	program, err := build(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rep, err := crash(t.Context(), config{crashes: n, rate: 1000, senders: 64, seed: uint64(time.Now().UnixNano()), program: program, dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	if err := rep.write(&out); err != nil {
-		t.Error(err)
-	}
-	t.Log("\n" + out.String())
-	if len(rep.Wrong) > 0 {
-		t.Errorf("%d things are wrong", len(rep.Wrong))
-	}
-	if rep.Kills != n {
-		t.Errorf("%d kills of %d", rep.Kills, n)
-	}
-	if rep.Accepted < 50*n || rep.Receipts.Once < rep.Accepted/2 {
-		t.Errorf("%d messages accepted and %d receipts are too few to prove anything", rep.Accepted, rep.Receipts.Once)
+	for _, tt := range []struct {
+		name string
+		once bool
+	}{{"at least once", false}, {"at most once", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := crashes(t)
+			dir := t.TempDir()
+			program, err := build(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := crash(t.Context(), config{crashes: n, rate: 1000, senders: 64, seed: uint64(time.Now().UnixNano()), once: tt.once, program: program, dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			if err := rep.write(&out); err != nil {
+				t.Error(err)
+			}
+			t.Log("\n" + out.String())
+			if len(rep.Wrong) > 0 {
+				t.Errorf("%d things are wrong", len(rep.Wrong))
+			}
+			if rep.Kills != n {
+				t.Errorf("%d kills of %d", rep.Kills, n)
+			}
+			if rep.Accepted < 50*n || rep.Receipts.Once < rep.Accepted/2 || tt.once && rep.Deliveries.Once < rep.Accepted/4 {
+				t.Errorf("%d messages accepted, %d receipts and %d deliveries are too few to prove anything", rep.Accepted, rep.Receipts.Once, rep.Deliveries.Once)
+			}
+		})
 	}
 }
 

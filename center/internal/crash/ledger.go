@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +14,9 @@ import (
 
 // An arrival is one copy of a receipt, or of a message at the ESME it is for.
 type arrival struct {
-	run   int // of the message center that sent it
+	run   int    // of the message center that sent it
+	conn  string // the connection that it came on
+	seq   int    // of all arrivals; on a connection, the order in which they were acknowledged
 	at    time.Time
 	id    string // of a receipt
 	state pdu.MessageState
@@ -53,6 +57,8 @@ type ledger struct {
 	wrong   []string
 	strange int // beyond those of wrong
 	changed time.Time
+	seq     int  // of the last arrival
+	once    bool // messages to the ESME come at most once
 }
 
 func (l *ledger) fault(format string, args ...any) {
@@ -86,9 +92,10 @@ func (l *ledger) update(change func()) {
 	l.changed = time.Now()
 }
 
-// arrived notes a deliver_sm that came in a run.
-func (l *ledger) arrived(m *pdu.DeliverSM, run int) {
-	a := arrival{run: run, at: time.Now()}
+// arrived notes a deliver_sm that came in a run, on a connection. It is called in
+// the order in which they come on it, and they are acknowledged in that order.
+func (l *ledger) arrived(m *pdu.DeliverSM, run int, conn string) {
+	a := arrival{run: run, conn: conn, at: time.Now()}
 	r, isReceipt := sms.Profile{}.ReadReceipt(m)
 	a.text = sms.Text(m)
 	if isReceipt {
@@ -107,6 +114,8 @@ func (l *ledger) arrived(m *pdu.DeliverSM, run int) {
 		return
 	}
 	l.changed = a.at
+	l.seq++
+	a.seq = l.seq
 	it := l.items[n]
 	if isReceipt {
 		it.receipts = append(it.receipts, a)
@@ -143,14 +152,11 @@ func (it *item) wantsReceipt() bool {
 	return false
 }
 
-// slack is how long before a kill an acknowledgement may have been written that
-// the message center had not carried out yet.
-const slack = 2 * time.Second
-
 // judge holds everything against everything, once it is over, and counts.
-func (l *ledger) judge(kills map[int]time.Time, rep *report) {
+func (l *ledger) judge(kills map[int]time.Time, stopped map[int]bool, rep *report) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.judgeOrder(stopped)
 	for _, it := range l.items {
 		rep.Submitted++
 		switch {
@@ -187,6 +193,9 @@ func (l *ledger) judge(kills map[int]time.Time, rep *report) {
 		} else if len(it.deliveries) > 0 {
 			l.faultLocked("%s: delivered to an ESME that it was not for", it.first())
 		}
+		if l.once && len(it.deliveries) > 1 {
+			l.faultLocked("%s: delivered %d times, at most once is promised", it.first(), len(it.deliveries))
+		}
 		l.judgeTwice(it, "delivery", it.deliveries, kills, rep)
 	}
 }
@@ -194,7 +203,7 @@ func (l *ledger) judge(kills map[int]time.Time, rep *report) {
 // judgeAccepted is for a message whose submission was answered.
 func (l *ledger) judgeAccepted(it *item, rep *report) {
 	rep.Ends[it.end]++
-	possible := it.end == pdu.StateDelivered || !it.toESME && (it.end == pdu.StateUndeliverable || it.end == pdu.StateRejected) ||
+	possible := it.end == pdu.StateDelivered || l.once && it.toESME && it.end == pdu.StateExpired || !it.toESME && (it.end == pdu.StateUndeliverable || it.end == pdu.StateRejected) ||
 		it.end == pdu.StateDeleted && it.cancel.asked
 	if it.end == 0 {
 		l.faultLocked("%s (%s): its end is not known", it.first(), it.id)
@@ -246,9 +255,56 @@ func (l *ledger) judgeAccepted(it *item, rep *report) {
 	}
 }
 
-// judgeTwice looks at what came more than once: only across a kill, and only if
-// the copy before came so late before it that the message center may not have
-// carried out its acknowledgement; and the same in every copy.
+// judgeOrder holds against each other what came on a connection. Acknowledgements
+// are carried out in the order in which they are written: when one was, those
+// before it were, and what they are of must not come again, nor, at most once, end
+// otherwise than delivered. A message center that ended by itself has carried out
+// all of them.
+func (l *ledger) judgeOrder(stopped map[int]bool) {
+	type event struct {
+		arrival
+		it   *item
+		what string
+		open bool // it is not known whether the message center had the acknowledgement
+	}
+	byConn := make(map[string][]event)
+	for _, it := range l.items {
+		last := func(all []arrival) (run int) {
+			for _, a := range all {
+				run = max(run, a.run)
+			}
+			return run
+		}
+		for _, a := range it.receipts {
+			byConn[a.conn] = append(byConn[a.conn], event{a, it, "receipt", a.run < last(it.receipts)})
+		}
+		for _, a := range it.deliveries {
+			open := a.run < last(it.deliveries) || l.once && it.end == pdu.StateExpired
+			byConn[a.conn] = append(byConn[a.conn], event{a, it, "delivery", open})
+		}
+	}
+	for _, conn := range slices.Sorted(maps.Keys(byConn)) {
+		events := byConn[conn]
+		slices.SortFunc(events, func(a, b event) int { return b.seq - a.seq })
+		var done *event // the last whose acknowledgement was carried out
+		for i := range events {
+			e := &events[i]
+			switch {
+			case !e.open:
+				if done == nil {
+					done = e
+				}
+			case stopped[e.run]:
+				l.faultLocked("%s: its %s was not done with when run %d ended by itself", e.it.first(), e.what, e.run)
+			case done != nil:
+				l.faultLocked("%s: its %s was acknowledged in run %d before the %s of %s, which was done with, and was not", e.it.first(), e.what, e.run, done.what, done.it.first())
+			}
+		}
+	}
+}
+
+// judgeTwice looks at what came more than once: only across a kill, and the same
+// in every copy. See judgeOrder for which may.
 func (l *ledger) judgeTwice(it *item, what string, all []arrival, kills map[int]time.Time, rep *report) {
 	for i := 1; i < len(all); i++ {
 		before, after := all[i-1], all[i]
@@ -259,11 +315,7 @@ func (l *ledger) judgeTwice(it *item, what string, all []arrival, kills map[int]
 		if after.run < before.run {
 			before, after = after, before // its handler came late
 		}
-		late := kills[before.run].Sub(before.at)
-		if late > slack {
-			l.faultLocked("%s: a second %s in run %d, though the first was acknowledged %v before the kill of run %d", it.first(), what, after.run, late, before.run)
-		}
-		rep.Latest = max(rep.Latest, late)
+		rep.Latest = max(rep.Latest, kills[before.run].Sub(before.at))
 		if before.id != after.id || before.state != after.state || before.text != after.text {
 			l.faultLocked("%s: a second %s is another: %+v and %+v", it.first(), what, before, after)
 		}

@@ -6,10 +6,16 @@
 //
 // Every message whose submission was answered comes to a final state, which
 // query_sm tells, and if a receipt was asked for it arrives; a second time only
-// when it was not acknowledged for good at a kill, and then with the same
-// message_id and state. What was answered to cancel_sm and replace_sm holds, too,
-// and messages for an ESME arrive there by the same rule as receipts. The exit
-// status is 1 if any of this does not hold.
+// when it was not acknowledged at a kill, and then with the same message_id and
+// state. What was answered to cancel_sm and replace_sm holds, too, and messages for
+// an ESME arrive there by the same rule as receipts; with -once, at most once: they
+// end as delivered, which they were, or as expired when at a kill it was open
+// whether they had arrived. The exit status is 1 if any of this does not hold.
+//
+// Whether something was acknowledged at a kill is known from the order: the
+// message center carries acknowledgements out in the order in which they are
+// written on a connection. What comes again was not acknowledged, or after all that
+// does not come again.
 package main
 
 import (
@@ -35,6 +41,7 @@ func run() int {
 	flag.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "of the traffic and the instants; default: the time")
 	flag.StringVar(&c.program, "program", "", "smpp `program` to run; default: it is built")
 	flag.StringVar(&c.dir, "dir", "", "`directory` for data and logs, which stay there; default: one that goes away")
+	flag.BoolVar(&c.once, "once", false, "messages to the ESME are delivered at most once (at_most_once)")
 	file := flag.String("report", "", "`file` to write the report to as well")
 	flag.Parse()
 	fail := func(err error) int {

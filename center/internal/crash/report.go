@@ -60,7 +60,7 @@ func (rep *report) write(w io.Writer) error {
 	line("  ends of the accepted %s", strings.Join(ends, ", "))
 	line("  receipts             of %d messages once, of %d twice, of %d more often", rep.Receipts.Once, rep.Receipts.Twice, rep.Receipts.More)
 	line("  messages to an ESME  %d once, %d twice, %d more often", rep.Deliveries.Once, rep.Deliveries.Twice, rep.Deliveries.More)
-	line("  what came twice      was acknowledged %v before the kill at most", rep.Latest.Round(100*time.Microsecond))
+	line("  what came twice      was acknowledged %v before the kill at most, after all that did not", rep.Latest.Round(100*time.Microsecond))
 	line("  errors in the logs   %d", rep.Errors)
 	if len(rep.Wrong) == 0 {
 		line("nothing is lost, and nothing is wrong")

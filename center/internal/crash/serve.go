@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -25,15 +26,51 @@ type host struct {
 	address   string // where it listens; empty: not yet, or no more
 	runs      map[string]int
 	kills     map[int]time.Time // by run
+	stopped   map[int]bool      // runs that ended by themselves
 	listening chan struct{}     // closed when address is set
 }
 
 func newHost(c config) *host {
-	h := &host{program: c.program, dir: c.dir, data: filepath.Join(c.dir, "data"), runs: make(map[string]int), kills: make(map[int]time.Time), listening: make(chan struct{})}
+	h := &host{program: c.program, dir: c.dir, data: filepath.Join(c.dir, "data"), runs: make(map[string]int), kills: make(map[int]time.Time), stopped: make(map[int]bool), listening: make(chan struct{})}
 	if c.memory {
 		h.data = ""
 	}
 	return h
+}
+
+// rest waits until nothing waits any more.
+func (h *host) rest(ctx context.Context, patience time.Duration) error {
+	if h.data == "" {
+		return nil
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
+		out, err := exec.CommandContext(ctx, h.program, "ps", "--data", h.data, "--queues", "3", "--json").CombinedOutput()
+		var s struct{ Waiting, Scheduled, Receipts, Away int }
+		if err == nil {
+			err = json.Unmarshal(out, &s)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("smpp ps: %w: %s", err, out)
+		case s.Waiting+s.Scheduled+s.Receipts+s.Away == 0:
+			return nil
+		case time.Since(began) > patience:
+			return fmt.Errorf("something still waits: %s", out)
+		}
+	}
+}
+
+// check looks for faults in what is on the disk, while nobody uses it.
+func (h *host) check(ctx context.Context) error {
+	if h.data == "" {
+		return nil
+	}
+	if out, err := exec.CommandContext(ctx, h.program, "store", "check", h.data).CombinedOutput(); err != nil {
+		return fmt.Errorf("smpp store check: %w: %s", err, out)
+	}
+	return nil
 }
 
 // DialContext connects to the message center that runs, or waits for it.
