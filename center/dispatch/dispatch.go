@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"iter"
 	"log/slog"
 	"maps"
@@ -122,8 +121,9 @@ type Config struct {
 	MaxAttempts int
 
 	// MaxWaiting is how many messages and receipts may wait. A receipt takes the
-	// place of its message. Each takes about half a kilobyte of memory, beside what
-	// the store takes. Zero: DefaultMaxWaiting.
+	// place of its message. Each takes 130 to 300 octets of memory, beside what the
+	// store takes: the more, the fewer wait for the same destination. Zero:
+	// DefaultMaxWaiting.
 	MaxWaiting int
 	// MaxPerAccount is the same for a single account. Zero: half of MaxWaiting.
 	MaxPerAccount int
@@ -151,32 +151,34 @@ func DefaultRetry() []time.Duration {
 // A Dispatcher delivers the messages of a shard. Its methods may be called
 // concurrently.
 type Dispatcher struct {
-	cfg  Config
-	ids  *message.IDSource
-	seed maphash.Seed
-	log  *slog.Logger
+	cfg Config
+	ids *message.IDSource
+	log *slog.Logger
 
-	send, commit, begin chan struct{} // something to do
-	stop                chan struct{}
-	stopped             sync.WaitGroup
-	once                sync.Once
+	send, commit, begin, clock chan struct{} // something to do
+	stop                       chan struct{}
+	stopped                    sync.WaitGroup
+	once                       sync.Once
 
 	mu       sync.Mutex
-	entries  map[message.ID]*entry
-	queues   map[Key]*queue
+	book     book
 	lanes    map[Target]*lane
-	quotas   map[string]*quota
-	used     int // places taken
-	busy     int // entries that are away or held
+	laneAt   []*lane // by their ref; the first is none
+	used     int     // places taken
+	busy     int     // entries that are away or held
 	wheel    wheel
-	alarm    int64 // when the sender looks at the wheel; 0: not set
+	alarm    int64 // when the wheel is looked at next; 0: not set
+	crowded  bool  // deadlines wait until there is less to commit
 	outbox   []*Attempt
 	begins   []*Attempt       // to be committed before they begin
 	alerts   map[Key][]*entry // that wait for the destination of the Key
+	volatile map[ref]*once    // what is not stored
 	casts    map[message.ID]struct{}
+	fresh    *message.Message // of the entry that is being entered
 	endings  []ending
 	updates  []update
 	notes    []note
+	dooms    []doom
 	answers  []func() // to be called without the lock
 	refusing bool
 	idle     []chan struct{}
@@ -186,6 +188,7 @@ type Dispatcher struct {
 // An ending is a message that has come to its end.
 type ending struct {
 	e     *entry
+	msg   *message.Message // nil: ask the store
 	event message.Event
 	err   message.Error
 	last  *message.Message // what it has become just before; nil: nothing new
@@ -197,6 +200,13 @@ type update struct {
 	e    *entry
 	op   store.Op
 	back where
+}
+
+// A doom is a queue all of whose entries of now come to their end.
+type doom struct {
+	q    *queue
+	last message.ID // of those
+	r    Result
 }
 
 // A note is a failed attempt that somebody may want to be told of.
@@ -219,19 +229,21 @@ func New(ctx context.Context, cfg Config) (*Dispatcher, error) {
 		cfg.Logger = slog.Default()
 	}
 	d := &Dispatcher{
-		cfg: cfg, ids: &message.IDSource{Shard: cfg.Shard}, seed: maphash.MakeSeed(), log: cfg.Logger,
-		send: make(chan struct{}, 1), commit: make(chan struct{}, 1), begin: make(chan struct{}, 1), stop: make(chan struct{}),
-		entries: make(map[message.ID]*entry), queues: make(map[Key]*queue), lanes: make(map[Target]*lane), quotas: make(map[string]*quota),
-		alerts: make(map[Key][]*entry), casts: make(map[message.ID]struct{}),
+		cfg: cfg, ids: &message.IDSource{Shard: cfg.Shard}, log: cfg.Logger, book: newBook(), lanes: make(map[Target]*lane), laneAt: make([]*lane, 1),
+		send: make(chan struct{}, 1), commit: make(chan struct{}, 1), begin: make(chan struct{}, 1), clock: make(chan struct{}, 1), stop: make(chan struct{}),
+		alerts: make(map[Key][]*entry), volatile: make(map[ref]*once), casts: make(map[message.ID]struct{}),
 	}
+	d.wheel.book = &d.book
 	if err := d.load(ctx); err != nil {
 		return nil, fmt.Errorf("dispatch: load: %w", err)
 	}
-	d.stopped.Add(3)
+	d.stopped.Add(4)
 	go d.sendLoop()
+	go d.clockLoop()
 	go d.commitLoop()
 	go d.beginLoop()
 	d.signal(d.send)
+	d.signal(d.clock)
 	d.signal(d.commit)
 	return d, nil
 }
@@ -246,10 +258,13 @@ func (d *Dispatcher) load(ctx context.Context) error {
 	}
 	d.ids.Skip(high) // even if the clock was set back
 	now := time.Now().UnixNano()
-	pauses := make(map[*queue][]pauser)
+	type blocked struct {
+		e     *entry
+		until int64
+	}
+	pauses := make(map[ref][]blocked)
 	err = d.cfg.Store.Load(ctx, d.cfg.Shard, func(m *message.Message) error {
 		e := d.newEntry(m)
-		e.msg = nil
 		switch {
 		case m.State == pdu.StateUnknown:
 			d.place(e, limbo, now)
@@ -261,10 +276,10 @@ func (d *Dispatcher) load(ctx context.Context) error {
 			d.place(e, scheduled, now)
 		default:
 			e.where = waiting
-			e.queue.list(e).push(e) // sorted below
+			d.book.push(d.book.list(e), e) // sorted below
 			d.arm(e, now)
 			if next := m.Next; !next.IsZero() && next.UnixNano() > now {
-				pauses[e.queue] = append(pauses[e.queue], pauser{e, next.UnixNano()})
+				pauses[e.queue] = append(pauses[e.queue], blocked{e, next.UnixNano()})
 			}
 		}
 		return nil
@@ -272,34 +287,29 @@ func (d *Dispatcher) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, q := range d.queues {
-		q.waiting((*list).sort)
-		blocked := pauses[q]
-		slices.SortFunc(blocked, func(a, b pauser) int { return cmp.Compare(a.until, b.until) })
-		for _, p := range blocked {
-			d.pause(q, p.e, d.laneOf(d.cfg.Router.Route(q.key)), p.until, now)
+	for _, q := range d.book.queues.all() {
+		d.book.lists(q, d.book.sort)
+		held := pauses[q.self]
+		slices.SortFunc(held, func(a, b blocked) int { return cmp.Compare(a.until, b.until) })
+		for _, p := range held {
+			d.pause(q, p.e, d.laneOf(d.route(q)), p.until, now)
 		}
 	}
-	for _, q := range d.queues {
+	for _, q := range d.book.queues.all() {
 		d.ready(q)
 	}
 	return nil
 }
 
+// route returns the target of a queue.
+func (d *Dispatcher) route(q *queue) Target { return d.cfg.Router.Route(d.book.key(q)) }
+
 // NextID returns the first of n consecutive IDs for messages to be submitted.
 func (d *Dispatcher) NextID(now time.Time, n int) message.ID { return d.ids.Next(now, n) }
 
-func (d *Dispatcher) quota(account string) *quota {
-	q := d.quotas[account]
-	if q == nil {
-		q = new(quota)
-		d.quotas[account] = q
-	}
-	return q
-}
-
-// take reserves places, or reports that there are not enough.
-func (d *Dispatcher) take(q *quota, n int) bool {
+// take reserves places of an account, or reports that there are not enough.
+func (d *Dispatcher) take(account ref, n int) bool {
+	q := &d.book.quotas[account]
 	if d.used+n > d.cfg.MaxWaiting || q.used+n > d.cfg.MaxPerAccount {
 		return false
 	}
@@ -308,9 +318,9 @@ func (d *Dispatcher) take(q *quota, n int) bool {
 	return true
 }
 
-func (d *Dispatcher) giveBack(q *quota, n int) {
+func (d *Dispatcher) giveBack(account ref, n int) {
 	d.used -= n
-	q.used -= n
+	d.book.quotas[account].used -= n
 }
 
 // Submit accepts messages, all or none, whose IDs are from NextID and whose
@@ -319,7 +329,7 @@ func (d *Dispatcher) giveBack(q *quota, n int) {
 func (d *Dispatcher) Submit(ctx context.Context, msgs ...*message.Message) error {
 	need := len(msgs)
 	d.mu.Lock()
-	quota := d.quota(msgs[0].Account)
+	quota := d.book.quota(msgs[0].Account)
 	var err error
 	switch {
 	case d.refusing:
@@ -357,7 +367,7 @@ func (d *Dispatcher) Submit(ctx context.Context, msgs ...*message.Message) error
 func (d *Dispatcher) Try(m *message.Message, done func(Result)) error {
 	d.mu.Lock()
 	defer d.unlock()
-	quota := d.quota(m.Account)
+	quota := d.book.quota(m.Account)
 	switch {
 	case d.refusing:
 		return ErrStopping
@@ -365,23 +375,26 @@ func (d *Dispatcher) Try(m *message.Message, done func(Result)) error {
 		return ErrFull
 	}
 	d.giveBack(quota, 1) // newEntry takes it
-	if d.cfg.Router.Route(KeyOf(m)).Window() <= 0 {
+	k := KeyOf(m)
+	if d.cfg.Router.Route(k).Window() <= 0 {
 		return ErrNoWay
 	}
-	if q := d.queues[KeyOf(m)]; q != nil && q.pause.armed() {
+	if q := d.book.find(&k); q != nil && q.blocked() {
 		return ErrNoWay
 	}
 	e := d.newEntry(m)
-	e.once = &once{done}
+	e.volatile = true
+	d.volatile[e.self()] = &once{m, done}
 	d.place(e, waiting, time.Now().UnixNano())
-	d.ready(e.queue)
+	d.ready(d.book.queueOf(e))
 	return nil
 }
 
 // unlock lets go of the lock, and wakes whoever has something to do now.
 func (d *Dispatcher) unlock() {
 	at, ok := d.wheel.next()
-	send := len(d.outbox) > 0 || ok && (d.alarm == 0 || at < d.alarm)
+	clock := !d.crowded && (ok && (d.alarm == 0 || at < d.alarm) || len(d.dooms) > 0)
+	send := len(d.outbox) > 0
 	commit := len(d.endings)+len(d.updates)+len(d.notes)+len(d.answers) > 0
 	begin := len(d.begins) > 0
 	if d.busy == 0 && len(d.idle) > 0 && !commit {
@@ -391,6 +404,9 @@ func (d *Dispatcher) unlock() {
 		d.idle = nil
 	}
 	d.mu.Unlock()
+	if clock {
+		d.signal(d.clock)
+	}
 	if send {
 		d.signal(d.send)
 	}
@@ -412,28 +428,33 @@ func (d *Dispatcher) signal(ch chan struct{}) {
 // newEntry makes the entry of a message that is in the store, or not stored at
 // all. It is in no list yet.
 func (d *Dispatcher) newEntry(m *message.Message) *entry {
-	e := &entry{id: m.ID, kind: m.Kind, priority: m.Priority, attempts: int32(m.Attempts), quota: d.quota(m.Account), msg: m}
-	about := m.Source
-	if m.Kind == message.Alert {
-		about = m.Dest
-	}
-	e.tag = d.tag(m.Account, about)
-	e.deadline.entry = e
+	r, e := d.book.entries.take()
+	e.id, e.kind, e.priority, e.attempts, e.quota = m.ID, m.Kind, m.Priority, int32(m.Attempts), d.book.quota(m.Account)
+	e.deadline.self = nodeOfEntry(r)
+	e.tag = d.tagOf(m)
 	e.setTimes(m)
 	d.used++
-	e.quota.used++
-	d.entries[e.id] = e
-	if m.Kind == message.Broadcast {
+	d.book.quotas[e.quota].used++
+	d.book.byID[e.id] = r
+	switch m.Kind {
+	case message.Normal:
+		e.service = d.book.serviceTag(m.ServiceType)
+		d.book.link(e)
+	case message.Broadcast:
 		d.casts[e.id] = struct{}{}
 	}
-	key := KeyOf(m)
-	e.queue = d.queues[key]
-	if e.queue == nil {
-		e.queue = &queue{key: key}
-		e.queue.pause.queue = e.queue
-		d.queues[key] = e.queue
-	}
+	k := KeyOf(m)
+	e.queue = d.book.open(&k).self
 	return e
+}
+
+// tagOf makes a number of what stands in an entry for the account and the
+// addresses of its message.
+func (d *Dispatcher) tagOf(m *message.Message) uint64 {
+	if m.Kind == message.Alert {
+		return d.book.tag(m.Account, m.Dest.Addr, m.Source.Addr)
+	}
+	return d.book.tag(m.Account, m.Source.Addr, m.Dest.Addr)
 }
 
 func (e *entry) setTimes(m *message.Message) {
@@ -441,7 +462,6 @@ func (e *entry) setTimes(m *message.Message) {
 	if !m.Due.IsZero() {
 		e.due = m.Due.UnixNano()
 	}
-	e.setOrder()
 }
 
 // enter takes up a message that was just committed.
@@ -452,10 +472,9 @@ func (d *Dispatcher) enter(m *message.Message, now int64) {
 		to = scheduled
 	}
 	d.place(e, to, now)
-	d.ready(e.queue)
-	if e.where != away {
-		e.msg = nil
-	}
+	d.fresh = m
+	d.ready(d.book.queueOf(e))
+	d.fresh = nil
 }
 
 // place puts an entry where it waits: waiting, scheduled or limbo.
@@ -463,15 +482,15 @@ func (d *Dispatcher) place(e *entry, to where, now int64) {
 	e.where = to
 	switch to {
 	case scheduled:
-		e.queue.scheduled.push(e)
+		d.book.push(&d.book.queueOf(e).scheduled, e)
 		if e.kind == message.Alert {
-			k := e.alertKey()
+			k := d.alertKey(e)
 			d.alerts[k] = append(d.alerts[k], e)
 		}
 	case limbo:
-		e.queue.out++
+		d.book.queueOf(e).out++
 	default:
-		e.queue.list(e).insert(e)
+		d.book.insert(d.book.list(e), e)
 	}
 	d.arm(e, now)
 }
@@ -488,15 +507,18 @@ func (d *Dispatcher) arm(e *entry, now int64) {
 }
 
 // alertKey is the key of the destination that an alert waits for.
-func (e *entry) alertKey() Key { return Key{TON: e.queue.key.TON, Addr: e.queue.key.Addr} }
+func (d *Dispatcher) alertKey(e *entry) Key {
+	k := d.book.key(d.book.queueOf(e))
+	return Key{TON: k.TON, Addr: k.Addr}
+}
 
 // unlist takes an entry out of where it waits.
 func (d *Dispatcher) unlist(e *entry) {
 	switch e.where {
 	case scheduled:
-		e.queue.scheduled.remove(e)
+		d.book.remove(&d.book.queueOf(e).scheduled, e)
 		if e.kind == message.Alert {
-			k := e.alertKey()
+			k := d.alertKey(e)
 			if rest := slices.DeleteFunc(d.alerts[k], func(x *entry) bool { return x == e }); len(rest) > 0 {
 				d.alerts[k] = rest
 			} else {
@@ -504,9 +526,9 @@ func (d *Dispatcher) unlist(e *entry) {
 			}
 		}
 	case limbo:
-		e.queue.out--
+		d.book.queueOf(e).out--
 	default:
-		e.queue.list(e).remove(e)
+		d.book.remove(d.book.list(e), e)
 	}
 }
 
@@ -514,49 +536,65 @@ func (d *Dispatcher) unlist(e *entry) {
 func (d *Dispatcher) hold(e *entry) {
 	d.unlist(e)
 	e.where = held
-	e.queue.out++
+	d.book.queueOf(e).out++
 	d.busy++
 }
 
 // leave forgets an entry that is away or held.
 func (d *Dispatcher) leave(e *entry) {
+	q := d.book.queueOf(e)
 	d.unblock(e)
 	d.wheel.remove(&e.deadline)
-	delete(d.entries, e.id)
-	delete(d.casts, e.id)
+	delete(d.book.byID, e.id)
+	switch e.kind {
+	case message.Normal:
+		d.book.unlink(e)
+	case message.Broadcast:
+		delete(d.casts, e.id)
+	}
+	if e.volatile {
+		delete(d.volatile, e.self())
+	}
 	d.giveBack(e.quota, 1)
-	e.queue.out--
+	q.out--
 	d.busy--
-	d.tidy(e.queue)
+	d.book.entries.put(e.self())
+	d.tidy(q)
 }
 
 // back puts an entry that is away or held to where it waits again.
 func (d *Dispatcher) back(e *entry, to where, now int64) {
-	e.queue.out--
+	q := d.book.queueOf(e)
+	q.out--
 	d.busy--
-	if e.once == nil {
-		e.msg = nil
-	}
 	e.late = false // a deadline that came meanwhile comes again
 	d.place(e, to, now)
-	d.ready(e.queue)
+	d.ready(q)
 }
 
 // tidy forgets a queue that has nothing.
 func (d *Dispatcher) tidy(q *queue) {
-	if q.head() == nil && q.lane != nil {
-		q.lane.remove(q)
+	if q.self == 0 || d.book.waits(q) { // forgotten already, or with something to do
+		return
 	}
-	if q.empty() {
+	if q.lane != 0 {
+		d.book.leaveLane(d.laneAt[q.lane], q)
+	}
+	if d.book.empty(q) {
 		d.unpause(q)
-		delete(d.queues, q.key)
+		d.book.forget(q)
 	}
 }
+
+// blocked reports whether nothing of a queue is to be tried now.
+func (q *queue) blocked() bool { return q.pause.armed() || q.doomed }
 
 // pause lets nothing of a queue be tried for a while, or until the target of l,
 // which may be nil, is woken, or e, which has caused it, is gone.
 func (d *Dispatcher) pause(q *queue, e *entry, l *lane, until, now int64) {
-	q.pausers = append(q.pausers, pauser{e, until})
+	r, p := d.book.pausers.take()
+	p.until, p.entry, p.next = until, e.self(), q.pausers
+	q.pausers = r
 	if q.pause.armed() {
 		if until < q.pause.at { // the earliest counts: when it works, it works for all
 			d.wheel.add(&q.pause, until, now)
@@ -565,63 +603,68 @@ func (d *Dispatcher) pause(q *queue, e *entry, l *lane, until, now int64) {
 	}
 	d.wheel.add(&q.pause, until, now)
 	if l != nil {
+		l = d.laneOf(l.target) // there may be another one by now
 		if l.paused == nil {
-			l.paused = make(map[*queue]struct{})
+			l.paused = make(map[ref]struct{})
 		}
-		l.paused[q] = struct{}{}
-		q.sulking = l
+		l.paused[q.self] = struct{}{}
+		q.sulking = l.self
 	}
 }
 
 // unblock ends the pause that an entry has caused, or leaves it to the next one.
 func (d *Dispatcher) unblock(e *entry) {
-	q := e.queue
+	q := d.book.queueOf(e)
 	if !q.pause.armed() {
 		return
 	}
-	i := slices.IndexFunc(q.pausers, func(p pauser) bool { return p.e == e })
-	if i < 0 {
-		return
+	found, until := false, int64(0)
+	for at := &q.pausers; *at != 0; {
+		r := *at
+		p := d.book.pausers.at(r)
+		if !found && p.entry == e.self() {
+			found = true
+			*at = p.next
+			d.book.pausers.put(r)
+			continue
+		}
+		if until == 0 || p.until < until {
+			until = p.until
+		}
+		at = &p.next
 	}
-	if q.pausers = slices.Delete(q.pausers, i, i+1); len(q.pausers) == 0 {
+	switch {
+	case !found:
+	case q.pausers == 0:
 		d.unpause(q)
 		d.ready(q)
-		return
-	}
-	until := q.pausers[0].until
-	for _, p := range q.pausers {
-		until = min(until, p.until)
-	}
-	if until > q.pause.at {
+	case until > q.pause.at:
 		d.wheel.add(&q.pause, until, time.Now().UnixNano())
 	}
 }
 
 func (d *Dispatcher) unpause(q *queue) {
 	d.wheel.remove(&q.pause)
-	q.pausers = nil
-	if l := q.sulking; l != nil {
-		q.sulking = nil
-		delete(l.paused, q)
-		d.forget(l)
+	for q.pausers != 0 {
+		r := q.pausers
+		q.pausers = d.book.pausers.at(r).next
+		d.book.pausers.put(r)
 	}
-}
-
-// forget lets go of a lane with nothing in it. There may be another one for its
-// target by now.
-func (d *Dispatcher) forget(l *lane) {
-	if l.idle() && d.lanes[l.target] == l {
-		delete(d.lanes, l.target)
+	if q.sulking != 0 {
+		l := d.laneAt[q.sulking]
+		q.sulking = 0
+		delete(l.paused, q.self)
+		d.drop(l)
 	}
 }
 
 // ready looks for something to do in a queue.
 func (d *Dispatcher) ready(q *queue) {
-	if q.head() == nil || q.lane != nil || q.pause.armed() {
+	if q.lane != 0 || q.blocked() || !d.book.waits(q) {
 		return
 	}
-	l := d.laneOf(d.cfg.Router.Route(q.key))
-	l.push(q)
+	l := d.laneOf(d.route(q))
+	d.book.line(l, q)
 	d.run(l)
 }
 
@@ -629,66 +672,112 @@ func (d *Dispatcher) laneOf(t Target) *lane {
 	l := d.lanes[t]
 	if l == nil {
 		l = &lane{target: t}
+		if i := slices.Index(d.laneAt[1:], nil); i >= 0 {
+			l.self = ref(i + 1)
+			d.laneAt[l.self] = l
+		} else {
+			l.self = ref(len(d.laneAt))
+			d.laneAt = append(d.laneAt, l)
+		}
 		d.lanes[t] = l
 	}
 	return l
 }
 
+// drop forgets a lane that has nothing.
+func (d *Dispatcher) drop(l *lane) {
+	if l.idle() && d.laneAt[l.self] == l {
+		delete(d.lanes, l.target)
+		d.laneAt[l.self] = nil
+	}
+}
+
 // run starts as many attempts as the window of a lane allows, one of each queue
 // in turn.
 func (d *Dispatcher) run(l *lane) {
-	for l.head != nil && l.flying < l.target.Window() {
-		q := l.pop()
-		if q.head() == nil || q.pause.armed() {
+	for l.head != 0 && l.flying < l.target.Window() {
+		q := d.book.pop(l)
+		e := d.book.head(q)
+		if e == nil || q.blocked() {
 			d.tidy(q)
 			continue
 		}
-		if t := d.cfg.Router.Route(q.key); t != l.target {
+		if t := d.route(q); t != l.target {
 			other := d.laneOf(t)
-			other.push(q)
+			d.book.line(other, q)
 			if w := other.target.Window(); w <= 0 || other.flying < w {
 				d.run(other)
 			}
 			continue
 		}
-		e := q.head()
 		d.unlist(e)
 		e.where = away
 		q.out++
 		d.busy++
 		l.flying++
-		d.outbox = append(d.outbox, &Attempt{Message: e.msg, Number: int(e.attempts) + 1, d: d, e: e, lane: l})
-		if q.head() != nil {
-			l.push(q)
+		a := &Attempt{Number: int(e.attempts) + 1, d: d, e: e, lane: l}
+		if d.fresh != nil && d.fresh.ID == e.id {
+			a.Message = d.fresh
+		} else if e.volatile {
+			a.Message = d.volatile[e.self()].msg
+		}
+		d.outbox = append(d.outbox, a)
+		if d.book.waits(q) {
+			d.book.line(l, q)
 		}
 	}
-	if l.head != nil && l.flying == 0 {
+	if l.head != 0 && l.flying == 0 {
 		if t, ok := l.target.(CallableTarget); ok && t.Window() <= 0 {
 			t.Starve()
 		}
 	}
-	d.forget(l)
+	d.drop(l)
+}
+
+// maxSteps is how many things are done without letting go of the lock, where
+// there may be very many.
+const maxSteps = 500
+
+// yield lets others have the lock after each maxSteps.
+func (d *Dispatcher) yield(steps int) {
+	if steps%maxSteps == 0 {
+		d.unlock()
+		d.mu.Lock()
+	}
 }
 
 // Wake tells that a target can take more than before. What it wanted later is
 // tried now.
 func (d *Dispatcher) Wake(t Target) {
 	d.mu.Lock()
+	defer d.unlock()
+	steps := 0
 	if l := d.lanes[t]; l != nil {
-		for q := range l.paused {
-			d.unpause(q)
-			d.ready(q)
+		for left := len(l.paused); left > 0 && l != nil && len(l.paused) > 0; l = d.lanes[t] {
+			for r := range l.paused {
+				q := d.book.queues.at(r)
+				d.unpause(q)
+				d.ready(q)
+				left--
+				if steps++; steps%maxSteps == 0 || left == 0 {
+					break
+				}
+			}
+			d.yield(steps)
 		}
-		d.run(l)
+		if l = d.lanes[t]; l != nil {
+			d.run(l)
+		}
 	}
 	if len(d.alerts) > 0 && t.Window() > 0 {
 		for k := range d.alerts {
 			if d.cfg.Router.Route(k) == t {
 				d.available(k)
 			}
+			steps++
+			d.yield(steps)
 		}
 	}
-	d.unlock()
 }
 
 // available sends the alerts that wait for a destination on their way.
@@ -708,60 +797,55 @@ func (d *Dispatcher) release(e *entry) {
 // for it.
 func (d *Dispatcher) Reroute(t Target) {
 	d.mu.Lock()
-	if l := d.lanes[t]; l != nil {
-		for q := range l.paused {
-			if d.cfg.Router.Route(q.key) != t { // the pause was for this target
-				d.unpause(q)
-				d.ready(q)
-			}
-		}
-		var moved []*queue
-		for l.head != nil {
-			moved = append(moved, l.pop())
-		}
-		for _, q := range moved {
+	defer d.unlock()
+	l := d.lanes[t]
+	if l == nil {
+		return
+	}
+	n := 0
+	for r := range l.paused {
+		if q := d.book.queues.at(r); d.route(q) != t { // the pause was for this target
+			d.unpause(q)
 			d.ready(q)
 		}
+		n++
+		d.yield(n)
+	}
+	if l = d.lanes[t]; l == nil {
+		return
+	}
+	for left := l.n; left > 0 && l != nil && l.head != 0; left-- { // those that stay queue up again behind
+		d.ready(d.book.pop(l))
+		n++
+		d.yield(n)
+		l = d.lanes[t]
+	}
+	if l != nil {
 		d.run(l)
 	}
-	d.unlock()
 }
 
-// sendLoop hands out attempts, one after the other, and watches the clock.
+// sendLoop hands out attempts, one after the other.
 func (d *Dispatcher) sendLoop() {
 	defer d.stopped.Done()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	var out []*Attempt
 	for {
 		select {
 		case <-d.stop:
 			return
 		case <-d.send:
-		case <-timer.C:
-			d.mu.Lock()
-			d.alarm = 0
-			d.mu.Unlock()
 		}
 		for {
-			now := time.Now().UnixNano()
 			d.mu.Lock()
-			d.wheel.fire(now, func(n *node) { d.due(n, now) })
 			out, d.outbox = d.outbox, out[:0]
-			if at, ok := d.wheel.next(); ok && at != d.alarm {
-				d.alarm = at
-				timer.Reset(time.Duration(at - now))
-			} else if !ok {
-				d.alarm = 0
-			}
-			d.unlock()
+			d.mu.Unlock()
 			if len(out) == 0 {
 				break
 			}
 			later := false
 			for i, a := range out {
 				out[i] = nil
-				if t, ok := a.lane.target.(OnceTarget); ok && a.e.kind == message.Normal && a.e.once == nil && t.AtMostOnce() {
+				if t, ok := a.lane.target.(OnceTarget); ok && a.e.kind == message.Normal && !a.e.volatile && t.AtMostOnce() {
 					a.once = true
 					d.mu.Lock()
 					d.begins = append(d.begins, a)
@@ -776,6 +860,86 @@ func (d *Dispatcher) sendLoop() {
 			}
 		}
 	}
+}
+
+// clockLoop watches the clock.
+func (d *Dispatcher) clockLoop() {
+	defer d.stopped.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-d.clock:
+		case <-timer.C:
+			d.mu.Lock()
+			d.alarm = 0
+			d.mu.Unlock()
+		}
+		for d.tick(timer) {
+			select {
+			case <-d.stop:
+				return
+			default:
+			}
+		}
+	}
+}
+
+// tick handles some of the deadlines that have come and of what is doomed, as
+// long as there is not very much to commit, and reports whether there is more.
+func (d *Dispatcher) tick(timer *time.Timer) (more bool) {
+	now := time.Now().UnixNano()
+	d.mu.Lock()
+	if d.crowded = len(d.endings)+len(d.updates) >= maxCommit; d.crowded {
+		d.unlock()
+		return false
+	}
+	if len(d.dooms) > 0 {
+		d.doom()
+		d.unlock()
+		return true
+	}
+	next := d.wheel.step(now, maxSteps, func(n nodeRef) { d.due(n, now) })
+	if next == stepDone {
+		if at, ok := d.wheel.next(); ok && at != d.alarm {
+			d.alarm = at
+			timer.Reset(time.Duration(at - now))
+		} else if !ok {
+			d.alarm = 0
+		}
+	}
+	d.unlock()
+	if next == stepSort {
+		d.wheel.sort()
+	}
+	return next != stepDone
+}
+
+// doom brings some of what is doomed to its end.
+func (d *Dispatcher) doom() {
+	x := d.dooms[0]
+	n := 0
+	d.book.lists(x.q, func(l *list) {
+		for ; n < maxSteps && l.head != 0; n++ {
+			e := d.book.entries.at(l.head)
+			if e.id > x.last {
+				return
+			}
+			d.hold(e)
+			d.endings = append(d.endings, ending{e: e, event: message.Fail, err: x.r.Error, done: x.r})
+		}
+	})
+	if n == maxSteps {
+		return
+	}
+	d.dooms = slices.Delete(d.dooms, 0, 1)
+	x.q.doomed = false
+	x.q.out--
+	d.busy--
+	d.ready(x.q)
+	d.tidy(x.q)
 }
 
 func (d *Dispatcher) start(a *Attempt) {
@@ -831,17 +995,18 @@ func (d *Dispatcher) beginLoop() {
 }
 
 // due handles a deadline that has come.
-func (d *Dispatcher) due(n *node, now int64) {
-	if q := n.queue; q != nil {
+func (d *Dispatcher) due(n nodeRef, now int64) {
+	if n.ofQueue() {
+		q := d.book.queues.at(ref(n >> 1))
 		d.unpause(q)
 		d.ready(q)
 		d.tidy(q)
 		return
 	}
-	e := n.entry
+	e := d.book.entries.at(ref(n >> 1))
 	if e.where == away || e.where == held {
 		e.late = true
-		if e.once != nil {
+		if e.volatile {
 			d.answer(e, Result{Outcome: Later})
 		}
 		return
@@ -856,8 +1021,9 @@ func (d *Dispatcher) due(n *node, now int64) {
 
 // answer tells whoever waits for a message that is not stored what came of it.
 func (d *Dispatcher) answer(e *entry, r Result) {
-	if done := e.once.done; done != nil {
-		e.once.done = nil
+	o := d.volatile[e.self()]
+	if done := o.done; done != nil {
+		o.done = nil
 		d.answers = append(d.answers, func() { done(r) })
 	}
 }
@@ -874,7 +1040,7 @@ func (a *Attempt) Done(r Result) {
 	a.lane.flying--
 	lost := r.Outcome == Lost || r.Outcome == Later
 	switch {
-	case lost && e.once != nil:
+	case lost && e.volatile:
 		d.end(e, a.Message, Result{Outcome: Failed, Error: r.Error}, r)
 	case lost && r.Unsure && a.once:
 		d.update(e, store.Op{Kind: store.Lose, ID: e.id}, limbo)
@@ -893,17 +1059,19 @@ func (a *Attempt) Done(r Result) {
 		d.failed(e, a.lane, a.Message, r, now)
 	case r.Outcome == Again && r.Message != nil && !e.late:
 		e.attempts = int32(r.Message.Attempts)
-		d.pause(e.queue, e, nil, r.Message.Next.UnixNano(), now)
+		d.pause(d.book.queueOf(e), e, nil, r.Message.Next.UnixNano(), now)
 		d.update(e, store.Op{Kind: store.Replace, Message: r.Message}, waiting)
 	default:
 		if len(d.alerts) > 0 && (r.Outcome == Delivered || r.Outcome == Accepted) {
-			d.available(e.queue.key)
+			d.available(d.book.key(d.book.queueOf(e)))
 		}
 		d.end(e, a.Message, r, r)
 		if r.Outcome == FailedAll {
-			for h := e.queue.head(); h != nil; h = e.queue.head() {
-				d.hold(h)
-				d.endings = append(d.endings, ending{e: h, event: message.Fail, err: r.Error, done: r})
+			if q := d.book.queueOf(e); d.book.waits(q) && !q.doomed {
+				q.doomed = true
+				q.out++
+				d.busy++
+				d.dooms = append(d.dooms, doom{q, d.ids.Next(time.Now(), 1), r})
 			}
 		}
 	}
@@ -922,8 +1090,8 @@ func (d *Dispatcher) end(e *entry, m *message.Message, r, done Result) {
 	if !ok {
 		event = message.Fail
 	}
-	e.where, e.msg = held, m
-	d.endings = append(d.endings, ending{e: e, event: event, err: r.Error, last: r.Message, done: done})
+	e.where = held
+	d.endings = append(d.endings, ending{e: e, msg: m, event: event, err: r.Error, last: r.Message, done: done})
 }
 
 // update queues a change of an entry that is away, after which it waits again.
@@ -937,19 +1105,19 @@ func (d *Dispatcher) failed(e *entry, l *lane, m *message.Message, r Result, now
 	e.attempts++
 	e.lost = 0
 	if e.late || now >= e.expires {
-		e.where, e.msg = held, m
-		d.endings = append(d.endings, ending{e: e, event: message.Expire, err: r.Error})
+		e.where = held
+		d.endings = append(d.endings, ending{e: e, msg: m, event: message.Expire, err: r.Error})
 		d.flag(e, m)
 		return
 	}
 	if d.cfg.MaxAttempts > 0 && int(e.attempts) >= d.cfg.MaxAttempts {
-		e.where, e.msg = held, m
-		d.endings = append(d.endings, ending{e: e, event: message.Fail, err: r.Error})
+		e.where = held
+		d.endings = append(d.endings, ending{e: e, msg: m, event: message.Fail, err: r.Error})
 		d.flag(e, m)
 		return
 	}
 	next := now + int64(d.cfg.Retry[min(int(e.attempts), len(d.cfg.Retry))-1])
-	d.pause(e.queue, e, l, next, now)
+	d.pause(d.book.queueOf(e), e, l, next, now)
 	d.update(e, store.Op{Kind: store.Attempt, ID: e.id, Attempts: int(e.attempts), Next: time.Unix(0, next), Error: r.Error}, waiting)
 	if e.attempts == 1 && m != nil && m.Kind == message.Normal && m.RegisteredDelivery&pdu.IntermediateNotification != 0 {
 		d.notes = append(d.notes, note{id: e.id, notify: true})
@@ -990,7 +1158,12 @@ func (d *Dispatcher) commitAll() (more bool) {
 	endings, updates, notes, answers := d.endings, d.updates, d.notes, d.answers
 	d.endings, d.updates, d.notes, d.answers = nil, nil, nil, nil
 	d.busy++ // nobody may take this for idle
+	crowded := d.crowded
+	d.crowded = false
 	d.mu.Unlock()
+	if crowded {
+		d.signal(d.clock)
+	}
 	more = len(endings)+len(updates)+len(notes)+len(answers) > 0
 	for piece := range slices.Chunk(updates, maxCommit) {
 		d.commitUpdates(piece)
@@ -1057,7 +1230,7 @@ func (d *Dispatcher) Flag(ctx context.Context, m *message.Message) (bool, error)
 	if alert == nil {
 		return false, nil
 	}
-	tag := d.tag(alert.Account, alert.Dest)
+	tag := d.tagOf(alert)
 	d.mu.Lock()
 	set := slices.ContainsFunc(d.alerts[Key{TON: alert.Source.TON, Addr: alert.Source.Addr}], func(e *entry) bool { return e.tag == tag })
 	d.mu.Unlock()
@@ -1094,7 +1267,7 @@ func (d *Dispatcher) insist(endings []ending) {
 	kept := endings[:0]
 	var passing []ending
 	for _, x := range endings {
-		if x.e.once != nil {
+		if x.e.volatile {
 			passing = append(passing, x)
 		} else {
 			kept = append(kept, x)
@@ -1130,10 +1303,10 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	var pending []*message.Message // that expired and ask for the delivery pending flag
 	for i := range endings {
 		x := &endings[i]
-		if x.e.once != nil {
+		if x.e.volatile {
 			continue // nothing of it is stored
 		}
-		m := x.e.msg
+		m := x.msg
 		if m == nil {
 			var err error
 			if m, err = d.cfg.Store.Get(ctx, x.e.id); errors.Is(err, store.ErrNotFound) {
@@ -1142,11 +1315,11 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 			} else if err != nil {
 				return err
 			}
-			x.e.msg = m
+			x.msg = m
 		}
 		if m.Kind != message.Normal && m.Kind != message.Broadcast {
 			if x.event != message.Deliver && x.event != message.Accept && (m.Kind != message.Alert || m.State != pdu.StateScheduled) {
-				d.drop(m, x.event, x.err)
+				d.dropReceipt(m, x.event, x.err)
 			}
 			ops = append(ops, store.Op{Kind: store.Remove, ID: m.ID})
 			continue
@@ -1185,7 +1358,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	}
 	d.mu.Lock()
 	for i := range endings {
-		if e := endings[i].e; e.once != nil {
+		if e := endings[i].e; e.volatile {
 			d.answer(e, endings[i].done)
 		}
 		d.leave(endings[i].e)
@@ -1202,7 +1375,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	return nil
 }
 
-func (d *Dispatcher) drop(m *message.Message, event message.Event, why message.Error) {
+func (d *Dispatcher) dropReceipt(m *message.Message, event message.Event, why message.Error) {
 	d.mu.Lock()
 	d.dropped++
 	d.mu.Unlock()
@@ -1258,9 +1431,13 @@ func (d *Dispatcher) cancel(ctx context.Context, ids []message.ID) (n int, refus
 }
 
 func (d *Dispatcher) waitingEntry(id message.ID) (*entry, error) {
-	e := d.entries[id]
+	r := d.book.byID[id]
+	if r == 0 {
+		return nil, ErrFinal
+	}
+	e := d.book.entries.at(r)
 	switch {
-	case e == nil || e.once != nil:
+	case e.volatile:
 		return nil, ErrFinal
 	case e.where == away || e.where == held:
 		return nil, ErrAway
@@ -1311,6 +1488,7 @@ func (d *Dispatcher) Replace(ctx context.Context, id message.ID, change func(*me
 		return err
 	}
 	e.priority = m.Priority
+	e.service = d.book.serviceTag(m.ServiceType)
 	e.attempts = int32(m.Attempts)
 	e.setTimes(m)
 	if to == scheduled || m.Next.IsZero() {
@@ -1320,64 +1498,95 @@ func (d *Dispatcher) Replace(ctx context.Context, id message.ID, change func(*me
 	return nil
 }
 
-// tag makes a number of an account and a source, to tell most others apart.
-func (d *Dispatcher) tag(account string, source pdu.Address) uint64 {
-	var h maphash.Hash
-	h.SetSeed(d.seed)
-	_, _ = h.WriteString(account)
-	_ = h.WriteByte(0)
-	_, _ = h.WriteString(source.Addr)
-	return h.Sum64()
+// A Group is what waits from a source of an account for a destination. With TON
+// and NPI zero an address means any with its digits.
+type Group struct {
+	Account      string
+	Source, Dest pdu.Address
+	ServiceType  string
+	AnyService   bool // whatever the service_type
 }
 
-// Waiting returns the messages of an account from a source to a destination that
-// wait, in order. With TON and NPI zero an address means any with its digits.
-// They are read as they are asked for; an error ends them.
-func (d *Dispatcher) Waiting(ctx context.Context, account string, source, dest pdu.Address) iter.Seq2[*message.Message, error] {
+func (g *Group) has(m *message.Message) bool {
+	return m.Account == g.Account && message.SameAddress(g.Source, m.Source) && message.SameAddress(g.Dest, m.Dest) && (g.AnyService || m.ServiceType == g.ServiceType)
+}
+
+// Waiting returns the messages of a group that wait, the oldest first. They are
+// read as they are asked for; an error ends them. What is submitted meanwhile may
+// be among them or not.
+func (d *Dispatcher) Waiting(ctx context.Context, g Group) iter.Seq2[*message.Message, error] {
 	return func(yield func(*message.Message, error) bool) {
-		for _, id := range d.between(d.tag(account, source), dest) {
-			m, err := d.cfg.Store.Get(ctx, id)
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-				continue // it ended in the meantime
-			case err != nil:
-				yield(nil, err)
-				return
-			case m.Account != account || !message.SameAddress(source, m.Source) || !message.SameAddress(dest, m.Dest) || m.State.Final():
-				continue
-			}
-			if !yield(m, nil) {
+		w := d.walk(&g)
+		defer d.endWalk(w)
+		var ids []message.ID
+		for more := true; more; {
+			if ids, more = d.stride(w, &g, ids[:0]); ctx.Err() != nil {
+				yield(nil, context.Cause(ctx))
 				return
 			}
-		}
-	}
-}
-
-// between returns what waits with a tag for a destination, in order.
-func (d *Dispatcher) between(tag uint64, dest pdu.Address) (ids []message.ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for ton := range pdu.TON(7) {
-		if dest.TON != 0 && dest.TON != ton {
-			continue
-		}
-		q := d.queues[Key{TON: ton, Addr: dest.Addr}]
-		if q == nil {
-			continue
-		}
-		add := func(l *list) {
-			for e := l.head; e != nil; e = e.next {
-				if e.tag == tag && e.once == nil {
-					ids = append(ids, e.id)
+			for _, id := range ids {
+				m, err := d.cfg.Store.Get(ctx, id)
+				switch {
+				case errors.Is(err, store.ErrNotFound):
+					continue // it ended in the meantime
+				case err != nil:
+					yield(nil, err)
+					return
+				case !g.has(m) || m.State.Final():
+					continue
+				}
+				if !yield(m, nil) {
+					return
 				}
 			}
 		}
-		q.waiting(add)
-		first := len(ids)
-		add(&q.scheduled)
-		slices.Sort(ids[first:])
 	}
-	return ids
+}
+
+// walk begins to go along the chain of a group.
+func (d *Dispatcher) walk(g *Group) *walk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.book.chains[d.book.tag(g.Account, g.Source.Addr, g.Dest.Addr)]
+	w := &walk{next: c.oldest, first: true}
+	if c.newest != 0 {
+		w.last = d.book.entries.at(c.newest).id
+	}
+	d.book.walks = append(d.book.walks, w)
+	return w
+}
+
+func (d *Dispatcher) endWalk(w *walk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.book.walks = slices.DeleteFunc(d.book.walks, func(x *walk) bool { return x == w })
+}
+
+// stride goes some entries on and adds those that wait to ids, as far as can be
+// told without the store. It reports whether there are more.
+func (d *Dispatcher) stride(w *walk, g *Group, ids []message.ID) (_ []message.ID, more bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	service := d.book.serviceTag(g.ServiceType)
+	most := maxSteps
+	if w.first { // who looks for one has found it, as a rule
+		most = 1
+	}
+	w.first = false
+	for n := 0; n < most; n++ {
+		if w.next == 0 {
+			return ids, false
+		}
+		e := d.book.entries.at(w.next)
+		if e.id > w.last {
+			return ids, false
+		}
+		if !e.volatile && (e.where == waiting || e.where == scheduled) && (g.AnyService || e.service == service) {
+			ids = append(ids, e.id)
+		}
+		w.next = e.newer
+	}
+	return ids, true
 }
 
 // Broadcasts returns the broadcasts that are not over, in order.
@@ -1400,7 +1609,7 @@ type Stats struct {
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Stats{Live: len(d.entries), Away: d.busy, Places: d.used, Alerts: len(d.alerts), Dropped: d.dropped}
+	return Stats{Live: len(d.book.byID), Away: d.busy, Places: d.used, Alerts: len(d.alerts), Dropped: d.dropped}
 }
 
 // Drain refuses new messages and waits until nothing is being delivered, and

@@ -31,26 +31,27 @@ func (d *Dispatcher) Snapshot() (queues map[Key]QueueState, places map[string]in
 	of := func(e *entry) EntryState {
 		return EntryState{e.id, e.kind, e.priority, int(e.attempts), e.due, e.expires, e.deadline.at}
 	}
-	for k, q := range d.queues {
+	for _, q := range d.book.queues.all() {
 		var s QueueState
-		q.waiting(func(l *list) {
-			for e := l.head; e != nil; e = e.next {
+		d.book.lists(q, func(l *list) {
+			for e := range d.book.all(l) {
 				s.Waiting = append(s.Waiting, of(e))
 			}
 		})
-		for e := q.scheduled.head; e != nil; e = e.next {
+		for e := range d.book.all(&q.scheduled) {
 			s.Scheduled = append(s.Scheduled, of(e))
 		}
 		if q.pause.armed() {
 			s.Pause = time.Unix(0, q.pause.at)
 		}
-		queues[k] = s
+		queues[d.book.key(q)] = s
 	}
-	for _, e := range d.entries {
+	for _, e := range d.book.entries.all() {
 		if e.where == limbo {
-			s := queues[e.queue.key]
+			k := d.book.key(d.book.queueOf(e))
+			s := queues[k]
 			s.Limbo = append(s.Limbo, of(e))
-			queues[e.queue.key] = s
+			queues[k] = s
 		}
 	}
 	byID := func(a, b EntryState) int {
@@ -63,9 +64,9 @@ func (d *Dispatcher) Snapshot() (queues map[Key]QueueState, places map[string]in
 		slices.SortFunc(s.Scheduled, byID)
 		slices.SortFunc(s.Limbo, byID)
 	}
-	for account, q := range d.quotas {
+	for _, q := range d.book.quotas {
 		if q.used > 0 {
-			places[account] = q.used
+			places[q.account] = q.used
 		}
 	}
 	return queues, places

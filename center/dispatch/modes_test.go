@@ -454,7 +454,7 @@ func TestCancelAll(t *testing.T) {
 			t.Errorf("%d are cancelled, %v; want all but the one that is away", got, err)
 		}
 		var waiting []message.ID
-		for m, err := range r.Waiting(t.Context(), "acme", pdu.Alphanumeric("ACME"), pdu.Address{Addr: "49"}) {
+		for m, err := range r.Waiting(t.Context(), dispatch.Group{Account: "acme", Source: pdu.Alphanumeric("ACME"), Dest: pdu.Address{Addr: "49"}, AnyService: true}) {
 			if err != nil {
 				t.Fatal(err)
 			}

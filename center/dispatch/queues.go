@@ -20,42 +20,63 @@ type Queue struct {
 // Queues returns the n longest queues, longest first. It goes through all that
 // waits, a little at a time, so that deliveries go on.
 func (d *Dispatcher) Queues(n int) []Queue {
-	const step = 1000
-	found := make(map[Key]*Queue)
-	oldest := make(map[Key]message.ID)
-	seen := 0
+	type which struct { // another queue may come to stand in the place of one
+		place ref
+		born  uint32
+	}
+	type found struct {
+		which
+		waiting, scheduled, away int
+		oldest                   message.ID
+	}
+	at := make(map[which]int)
+	var all []found
 	d.mu.Lock()
-	for id, e := range d.entries {
-		key := e.queue.key
-		q := found[key]
-		if q == nil {
-			q = &Queue{Key: key}
-			found[key] = q
+	for i := 0; i < len(d.book.entries.chunks); i++ {
+		for _, e := range d.book.entries.chunk(i) {
+			w := which{e.queue, d.book.queueOf(e).born}
+			x, ok := at[w]
+			if !ok {
+				x = len(all)
+				at[w] = x
+				all = append(all, found{which: w, oldest: e.id})
+			}
+			q := &all[x]
+			switch e.where {
+			case waiting:
+				q.waiting++
+			case scheduled:
+				q.scheduled++
+			default:
+				q.away++
+			}
+			q.oldest = min(q.oldest, e.id)
 		}
-		switch e.where {
-		case waiting:
-			q.Waiting++
-		case scheduled:
-			q.Scheduled++
-		default:
-			q.Away++
-		}
-		if o, ok := oldest[key]; !ok || id < o {
-			oldest[key] = id
-		}
-		if seen++; seen%step == 0 {
-			d.mu.Unlock()
-			d.mu.Lock()
-		}
+		d.mu.Unlock()
+		d.mu.Lock()
 	}
 	d.mu.Unlock()
-	all := make([]Queue, 0, len(found))
-	for key, q := range found {
-		q.Oldest = oldest[key].Time()
-		all = append(all, *q)
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Compare(b.waiting+b.scheduled+b.away, a.waiting+a.scheduled+a.away)
+	})
+	var longest []Queue
+	least := 0 // messages of the last that is wanted
+	for step := range slices.Chunk(all, maxSteps) {
+		d.mu.Lock()
+		for _, q := range step {
+			length := q.waiting + q.scheduled + q.away
+			if len(longest) >= n && length < least {
+				break // equally long ones are put in order below
+			}
+			if is := d.book.queues.find(q.place); is != nil && is.born == q.born {
+				longest = append(longest, Queue{Key: d.book.key(is), Waiting: q.waiting, Scheduled: q.scheduled, Away: q.away, Oldest: q.oldest.Time()})
+				least = length
+			}
+		}
+		d.mu.Unlock()
 	}
-	slices.SortFunc(all, func(a, b Queue) int {
+	slices.SortFunc(longest, func(a, b Queue) int {
 		return cmp.Or(cmp.Compare(b.Waiting+b.Scheduled+b.Away, a.Waiting+a.Scheduled+a.Away), cmp.Compare(a.Key.Account, b.Key.Account), cmp.Compare(a.Key.Addr, b.Key.Addr))
 	})
-	return all[:min(n, len(all))]
+	return longest[:min(n, len(longest))]
 }

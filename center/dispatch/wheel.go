@@ -4,32 +4,78 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/godwit-sms/smpp/center/message"
 )
 
 // A wheel keeps deadlines. Adding and removing one takes constant time however
 // many there are, as they lie in buckets: of 100 ms for what is near, the
 // resolution of SMPP, and of more for what is far, which is looked at again when
 // its bucket comes up. So even deadlines days ahead need few buckets.
+//
+// What comes up together is gone through a little at a time, so that whoever has
+// the wheel locked can let others in between.
 type wheel struct {
-	buckets map[int64]*bucket
+	book    *book
+	slots   map[int64]ref // buckets by their time
+	buckets slab[bucket]
 	heap    []int64 // times of the buckets, earliest first
+
+	rising ref // the bucket that has come up and is looked through; 0: none
+	passed ref // a bucket of those of it that have passed; 0: none
+	sorted bool
+	order  []deadline // what passed has, or had
+	fired  int        // of order
 }
 
-type bucket struct {
-	at   int64
-	head *node
-}
+type bucket struct{ head nodeRef }
 
 // A node is a deadline of an entry or a queue.
 type node struct {
 	at         int64 // nanoseconds since 1970
-	bucket     *bucket
-	prev, next *node
-	entry      *entry // one of these is set
-	queue      *queue
+	bucket     ref   // 0: it is not armed
+	prev, next nodeRef
+	self       nodeRef
 }
 
-func (n *node) armed() bool { return n.bucket != nil }
+// A nodeRef is the place of an entry or a queue whose node it is; zero is none.
+type nodeRef uint32
+
+func nodeOfEntry(r ref) nodeRef { return nodeRef(r << 1) }
+func nodeOfQueue(r ref) nodeRef { return nodeRef(r<<1 | 1) }
+
+func (n nodeRef) ofQueue() bool { return n&1 != 0 }
+
+func (b *book) node(n nodeRef) *node {
+	if n.ofQueue() {
+		return &b.queues.at(ref(n >> 1)).pause
+	}
+	return &b.entries.at(ref(n >> 1)).deadline
+}
+
+// A deadline is a node that has passed.
+type deadline struct {
+	at   int64
+	id   message.ID // of the entry
+	node nodeRef
+}
+
+// compare puts deadlines in order: by their time, then by what they are of, a
+// message before the pause of its queue.
+func (x deadline) compare(y deadline) int {
+	if c := cmp.Compare(x.at, y.at); c != 0 {
+		return c
+	}
+	if xq, yq := x.node.ofQueue(), y.node.ofQueue(); xq != yq {
+		if yq {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.node, y.node))
+}
+
+func (n *node) armed() bool { return n.bucket != 0 }
 
 const (
 	fine   = int64(100 * time.Millisecond)
@@ -47,35 +93,40 @@ func (w *wheel) add(n *node, at, now int64) {
 	case left > int64(time.Minute):
 		slot = at / medium * medium
 	}
-	b := w.buckets[slot]
-	if b == nil {
-		if w.buckets == nil {
-			w.buckets = make(map[int64]*bucket)
+	b := w.slots[slot]
+	if b == 0 {
+		if w.slots == nil {
+			w.slots = make(map[int64]ref)
 		}
-		b = &bucket{at: slot}
-		w.buckets[slot] = b
+		b, _ = w.buckets.take()
+		w.slots[slot] = b
 		w.push(slot)
 	}
-	n.bucket, n.next = b, b.head
-	if b.head != nil {
-		b.head.prev = n
+	w.put(n, b)
+}
+
+func (w *wheel) put(n *node, into ref) {
+	b := w.buckets.at(into)
+	n.bucket, n.next = into, b.head
+	if b.head != 0 {
+		w.book.node(b.head).prev = n.self
 	}
-	b.head = n
+	b.head = n.self
 }
 
 func (w *wheel) remove(n *node) {
-	if n.bucket == nil {
+	if n.bucket == 0 {
 		return
 	}
-	if n.prev != nil {
-		n.prev.next = n.next
+	if n.prev != 0 {
+		w.book.node(n.prev).next = n.next
 	} else {
-		n.bucket.head = n.next
+		w.buckets.at(n.bucket).head = n.next
 	}
-	if n.next != nil {
-		n.next.prev = n.prev
+	if n.next != 0 {
+		w.book.node(n.next).prev = n.prev
 	}
-	n.bucket, n.prev, n.next = nil, nil, nil
+	n.bucket, n.prev, n.next = 0, 0, 0
 }
 
 // next returns when the wheel is to be looked at.
@@ -86,46 +137,99 @@ func (w *wheel) next() (at int64, ok bool) {
 	return w.heap[0], true
 }
 
-// fire calls fn with every deadline that has passed, which is not armed any
-// more, the earliest first.
-func (w *wheel) fire(now int64, fn func(*node)) {
-	for len(w.heap) > 0 && w.heap[0] <= now {
-		b := w.buckets[w.heap[0]]
-		delete(w.buckets, b.at)
-		w.pop()
-		var passed []*node
-		for b.head != nil {
-			n := b.head
-			w.remove(n)
-			if n.at <= now {
-				passed = append(passed, n)
-			} else {
-				w.add(n, n.at, now)
-			}
+// What is to be done next with what has come up.
+type step uint8
+
+const (
+	stepDone step = iota // nothing
+	stepMore             // to call step again
+	stepSort             // to call sort, without a lock, and then step
+)
+
+// step goes on with what has come up, for at most n deadlines. It calls fn with
+// every one that has passed, which is not armed any more; those of a bucket
+// earliest first.
+func (w *wheel) step(now int64, n int, fn func(nodeRef)) step {
+	if w.rising == 0 && w.passed == 0 {
+		if len(w.heap) == 0 || w.heap[0] > now {
+			return stepDone
 		}
-		slices.SortFunc(passed, (*node).compare)
-		for _, n := range passed {
-			if !n.armed() { // else another one has set it anew
-				fn(n)
+		w.rising = w.slots[w.heap[0]]
+		delete(w.slots, w.heap[0])
+		w.pop()
+		w.passed, _ = w.buckets.take()
+		w.order, w.sorted, w.fired = w.order[:0], false, 0
+	}
+	if w.rising != 0 {
+		for b := w.buckets.at(w.rising); b.head != 0; n-- {
+			if n == 0 {
+				return stepMore
 			}
+			x := w.book.node(b.head)
+			w.remove(x)
+			if x.at > now {
+				w.add(x, x.at, now)
+				continue
+			}
+			w.put(x, w.passed)
+			d := deadline{at: x.at, node: x.self}
+			if !x.self.ofQueue() {
+				d.id = w.book.entries.at(ref(x.self >> 1)).id
+			}
+			w.order = append(w.order, d)
+		}
+		w.buckets.put(w.rising)
+		w.rising = 0
+	}
+	if !w.sorted {
+		if len(w.order) > n {
+			return stepSort
+		}
+		w.sort()
+	}
+	for ; w.fired < len(w.order); w.fired++ {
+		if n == 0 {
+			return stepMore
+		}
+		n--
+		d := w.order[w.fired]
+		if w.buckets.at(w.passed).head == 0 {
+			w.fired = len(w.order)
+			break
+		}
+		// Else it is gone, perhaps with another in its place, or has been set anew.
+		if x := w.find(d.node); x != nil && x.bucket == w.passed && x.at == d.at {
+			w.remove(x)
+			fn(d.node)
 		}
 	}
+	w.buckets.put(w.passed)
+	w.passed = 0
+	if cap(w.order) > maxKept {
+		w.order = nil
+	}
+	return stepMore
 }
 
-// compare puts deadlines in order: by their time, then by what they are of.
-func (n *node) compare(m *node) int {
-	if c := cmp.Compare(n.at, m.at); c != 0 {
-		return c
+// maxKept is how many deadlines there is memory for all the time.
+const maxKept = 10_000
+
+// sort puts what has passed in order. Nothing else reads or writes that.
+func (w *wheel) sort() {
+	slices.SortFunc(w.order, deadline.compare)
+	w.sorted = true
+}
+
+// find returns a node, or nil when nothing is in its place any more.
+func (w *wheel) find(n nodeRef) *node {
+	if n.ofQueue() {
+		if q := w.book.queues.find(ref(n >> 1)); q != nil {
+			return &q.pause
+		}
+	} else if e := w.book.entries.find(ref(n >> 1)); e != nil {
+		return &e.deadline
 	}
-	switch {
-	case n.entry != nil && m.entry != nil:
-		return cmp.Compare(n.entry.id, m.entry.id)
-	case n.entry != nil:
-		return -1 // a message before the pause of its queue
-	case m.entry != nil:
-		return 1
-	}
-	return 0
+	return nil
 }
 
 func (w *wheel) push(at int64) {

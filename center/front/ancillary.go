@@ -2,12 +2,12 @@ package front
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
@@ -94,34 +94,28 @@ func stateFor(s message.State, v pdu.Version) message.State {
 }
 
 func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.CancelSMResp, error) {
-	var found []*message.Message
-	var err error
+	var ids []message.ID
 	if p.MessageID != "" {
-		if found, err = f.find(ctx, c, p.MessageID, p.Source); err != nil {
+		found, err := f.find(ctx, c, p.MessageID, p.Source)
+		if err != nil {
 			return nil, err
 		}
-		if p.Dest.Addr != "" {
-			var meant []*message.Message
-			for _, m := range found {
-				if message.SameAddress(p.Dest, m.Dest) || message.SameAddress(c.account.DestOf(p.Dest), m.Dest) {
-					meant = append(meant, m)
-				}
+		for _, m := range found {
+			if p.Dest.Addr == "" || message.SameAddress(p.Dest, m.Dest) || message.SameAddress(c.account.DestOf(p.Dest), m.Dest) {
+				ids = append(ids, m.ID)
 			}
-			if found = meant; len(found) == 0 {
-				return nil, pdu.StatusInvalidDest
-			}
+		}
+		if len(ids) == 0 {
+			return nil, pdu.StatusInvalidDest
 		}
 	} else {
 		if p.Dest.Addr == "" {
 			return nil, pdu.StatusInvalidDest
 		}
-		if found, err = f.between(ctx, c, p); err != nil {
+		var err error
+		if ids, err = f.between(ctx, c, p); err != nil {
 			return nil, err
 		}
-	}
-	ids := make([]message.ID, len(found))
-	for i, m := range found {
-		ids[i] = m.ID
 	}
 	cancelled, err := f.cfg.Dispatcher.CancelAll(ctx, ids)
 	switch {
@@ -135,23 +129,22 @@ func (f *Front) cancelSM(ctx context.Context, c caller, p *pdu.CancelSM) (*pdu.C
 
 // between returns the messages that wait between the addresses that a cancel_sm
 // names, as they are or as the account has them changed.
-func (f *Front) between(ctx context.Context, c caller, p *pdu.CancelSM) (found []*message.Message, err error) {
+func (f *Front) between(ctx context.Context, c caller, p *pdu.CancelSM) (ids []message.ID, err error) {
 	sources := slices.Compact([]pdu.Address{p.Source, c.account.SourceOf(p.Source)})
 	dests := slices.Compact([]pdu.Address{p.Dest, c.account.DestOf(p.Dest)})
 	for _, source := range sources {
 		for _, dest := range dests {
-			for m, err := range f.cfg.Dispatcher.Waiting(ctx, c.account.ID, source, dest) {
+			group := dispatch.Group{Account: c.account.ID, Source: source, Dest: dest, ServiceType: p.ServiceType, AnyService: p.ServiceType == ""}
+			for m, err := range f.cfg.Dispatcher.Waiting(ctx, group) {
 				if err != nil {
 					return nil, err
 				}
-				if p.ServiceType == "" || p.ServiceType == m.ServiceType {
-					found = append(found, m)
-				}
+				ids = append(ids, m.ID)
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b *message.Message) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(found, func(a, b *message.Message) bool { return a.ID == b.ID }), nil
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
 }
 
 func (f *Front) replaceSM(ctx context.Context, c caller, p *pdu.ReplaceSM) (*pdu.ReplaceSMResp, error) {

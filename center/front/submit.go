@@ -278,14 +278,15 @@ func (f *Front) submitOne(ctx context.Context, c caller, s *submission, now time
 	return id, nil, err
 }
 
-// replaceOrAccept puts a message in the place of the first that waits with the
+// replaceOrAccept puts a message in the place of the oldest that waits with the
 // same source, destination and service type, or accepts it if there is none.
 func (f *Front) replaceOrAccept(ctx context.Context, c caller, m *message.Message, now time.Time) (string, error) {
-	for old, err := range f.cfg.Dispatcher.Waiting(ctx, m.Account, m.Source, m.Dest) {
+	group := dispatch.Group{Account: m.Account, Source: m.Source, Dest: m.Dest, ServiceType: m.ServiceType}
+	for old, err := range f.cfg.Dispatcher.Waiting(ctx, group) {
 		if err != nil {
 			return "", err
 		}
-		if old.ServiceType != m.ServiceType || old.ID != old.Group || old.Dests > 1 {
+		if old.ID != old.Group || old.Dests > 1 {
 			continue
 		}
 		if c.version < pdu.V34 && old.Alias == "" {
