@@ -1079,13 +1079,19 @@ func ExampleNew() {
 
 // Who knows that it is bound is delivered to: nothing goes past it from then on.
 func TestRouteWithTheBind(t *testing.T) {
-	p := looped(t, center.Config{Handset: handset.Profile{Name: "fail"}})
-	e := p.bind(smpp.Config{}, nil)
-	for i := range 100 {
-		r := p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: fmt.Sprint(8000 + i)}}, nil)
-		e.submit(text(pdu.ShortCode(fmt.Sprint(8000+i)), "at once"))
-		if got := r.wait(1)[0]; string(got.ShortMessage) != "at once" {
-			t.Errorf("delivered %q", got.ShortMessage)
+	synctest.Test(t, func(t *testing.T) {
+		// The center takes its time after it has answered a bind.
+		late := &smpp.Trace{Bound: func(*smpp.Session) { time.Sleep(time.Second) }}
+		p := piped(t, center.Config{Handset: handset.Profile{Name: "fail"}, Trace: late})
+		e := p.bind(smpp.Config{}, nil)
+		for i := range 3 {
+			address := fmt.Sprint(8000 + i)
+			r := p.bind(smpp.Config{Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: address}}, nil)
+			id := e.submit(text(pdu.ShortCode(address), "at once"))
+			if got := receipt(t, e.wait(i + 1)[i]); got.ID != id || got.State != pdu.StateDelivered || r.count() != 1 {
+				t.Errorf("%v, and %d messages at the receiver", got.State, r.count())
+			}
 		}
-	}
+		time.Sleep(2 * time.Second) // until the last bind is through
+	})
 }
