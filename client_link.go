@@ -25,7 +25,8 @@ const (
 
 var linkStateNames = [...]string{"connecting", "binding", "bound", "waiting", "gave up", "closed"}
 
-func (s LinkState) String() string { return linkStateNames[s] }
+// String returns the name of the state.
+func (s LinkState) String() string { return nameOf(linkStateNames[:], "LinkState", s) }
 
 // A Link is what a Client knows of one of the sessions that it has or wants.
 type Link struct {

@@ -131,7 +131,8 @@ const (
 
 var outcomeNames = [...]string{"accepted", "never sent", "refused", "unknown"}
 
-func (o OutcomeKind) String() string { return outcomeNames[o] }
+// String returns the outcome in words.
+func (o OutcomeKind) String() string { return nameOf(outcomeNames[:], "OutcomeKind", o) }
 
 // Outcome tells what became of the request that an error is about. Octets that
 // were handed to the connection count as sent. An error that is not of this

@@ -60,6 +60,7 @@ func (s *Session) stray(r *response) {
 	}
 	s.mu.Unlock()
 	s.rx.dropped++
+	s.idles++
 	if s.opt.trace.Dropped != nil {
 		s.opt.trace.Dropped(s, h)
 	}

@@ -50,6 +50,8 @@ type Limits struct {
 	// doubles with each failure up to MaxBindDelay, and halves with each minute
 	// that passes without. It is the same for a bind that will succeed: an
 	// answer that comes at once would tell who guesses that the guess was right.
+	// Binds of several connections wait side by side; UnboundPerAddress says how
+	// many may.
 	// Zero: 250 ms and 5 s; a negative BindDelay is none.
 	BindDelay    time.Duration
 	MaxBindDelay time.Duration
@@ -60,8 +62,8 @@ type Limits struct {
 	BindStatus pdu.Status
 
 	// Idle is how many PDUs that no handler sees are read of a session: all that
-	// come before the bind, then enquire_link, unknown commands, malformed PDUs
-	// and what the state forbids. Beyond it reading stands, which costs the
+	// come before the bind, then enquire_link, unknown commands, malformed PDUs,
+	// responses to nothing and what the state forbids. Beyond it reading stands, which costs the
 	// server nothing and stops the peer; nothing is lost. Zero: 50 a second, 500
 	// at once; a negative PerSecond is no limit.
 	Idle Rate

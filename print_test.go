@@ -54,3 +54,21 @@ func TestPrintedWithoutPasswords(t *testing.T) {
 		})
 	}
 }
+
+// A value that is no constant of its type has a name, too.
+func TestNamesOfNothing(t *testing.T) {
+	for _, test := range []struct {
+		value fmt.Stringer
+		want  string
+	}{
+		{smpp.StateBoundTX, "bound_tx"},
+		{smpp.State(99), "State(99)"},
+		{smpp.LinkState(99), "LinkState(99)"},
+		{smpp.Accepted, "accepted"},
+		{smpp.OutcomeKind(99), "OutcomeKind(99)"},
+	} {
+		if got := test.value.String(); got != test.want {
+			t.Errorf("%q; want %q", got, test.want)
+		}
+	}
+}

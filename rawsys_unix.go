@@ -2,10 +2,7 @@
 
 package smpp
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 // The calls of package syscall, which also tell the race detector and its kin
 // what went through a connection.
@@ -15,9 +12,12 @@ func sysRead(fd uintptr, b []byte) (int, syscall.Errno) { return withErrno(sysca
 func sysWrite(fd uintptr, b []byte) (int, syscall.Errno) { return withErrno(syscall.Write(int(fd), b)) }
 
 func withErrno(n int, err error) (int, syscall.Errno) {
-	var e syscall.Errno
-	if err != nil && !errors.As(err, &e) {
+	if err == nil {
+		return n, 0
+	}
+	e, ok := err.(syscall.Errno) //nolint:errorlint // package syscall wraps none, and As allocates
+	if !ok {
 		e = syscall.EIO
 	}
-	return max(n, 0), e
+	return 0, e
 }

@@ -628,6 +628,36 @@ func TestUnboundBounds(t *testing.T) {
 	}
 }
 
+// Responses to nothing are a flood like any other.
+func TestFloodOfResponses(t *testing.T) {
+	bubble(t, "responses", func(t *testing.T) {
+		srv := &smpp.Server{Logger: quiet, Handler: byAddress, EnquireLink: -1, Limits: smpp.Limits{Idle: smpp.Rate{PerSecond: 10, Burst: 100}}}
+		r, s := dialFrom(t, srv, nil)
+		r.bound()
+		frame, err := pdu.Append(nil, pdu.Header{Sequence: 77}, &pdu.DeliverSMResp{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n = 2000
+		go func() {
+			for range n {
+				if _, err := r.Write(frame); err != nil {
+					return
+				}
+			}
+			r.send(pdu.Header{Sequence: 2}, to(7))
+		}()
+		start := time.Now()
+		r.want(pdu.Header{Command: pdu.IDSubmitSMResp, Sequence: 2})
+		if took := time.Since(start); took < 10*time.Second {
+			t.Errorf("%d responses to nothing were read in %v, at 10 a second", n, took)
+		}
+		if got := s.Stats().Dropped; got != n {
+			t.Errorf("%d dropped; want %d", got, n)
+		}
+	})
+}
+
 // fakeListener accepts what it is given.
 type fakeListener struct {
 	accept chan any // net.Conn or error

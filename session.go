@@ -1234,10 +1234,12 @@ func (s *Session) refuseNew(why error) {
 	s.mu.Unlock()
 }
 
-// unbind sends an unbind, if the state has one, and waits for its response.
+// unbind sends an unbind, if the state has one, and waits for its response. If
+// the peer was first, or this side is closing because of what came, what that is
+// answered with is yet to be written and the end is near.
 func (s *Session) unbind(ctx context.Context) {
 	c := &call{done: make(chan bool, 1)}
-	if _, err := s.submit(ctx, &pdu.Unbind{}, c, true); err != nil {
+	if _, err := s.submit(ctx, &pdu.Unbind{}, c, true); err != nil && s.State() != StateUnbound {
 		return
 	}
 	select {

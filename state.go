@@ -1,6 +1,10 @@
 package smpp
 
-import "github.com/godwit-sms/smpp/pdu"
+import (
+	"strconv"
+
+	"github.com/godwit-sms/smpp/pdu"
+)
 
 // A State is how far a session has come. SMPP v5.0, section 2.3.
 type State uint8
@@ -18,7 +22,16 @@ const (
 
 var stateNames = [...]string{"open", "outbound", "bound_tx", "bound_rx", "bound_trx", "unbound", "closed"}
 
-func (s State) String() string { return stateNames[s] }
+// String returns the name of the state, as in the specification's tables.
+func (s State) String() string { return nameOf(stateNames[:], "State", s) }
+
+// nameOf names a value that may be none of the constants of its type.
+func nameOf[T ~uint8 | ~int](names []string, kind string, v T) string {
+	if n := int(v); n >= 0 && n < len(names) {
+		return names[n]
+	}
+	return kind + "(" + strconv.Itoa(int(v)) + ")"
+}
 
 // Bound reports whether the session is bound in any mode.
 func (s State) Bound() bool { return s >= StateBoundTX && s <= StateBoundTRX }
