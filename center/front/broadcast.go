@@ -286,7 +286,7 @@ func (f *Front) cancelBroadcastSM(ctx context.Context, c caller, p *pdu.CancelBr
 	for i, m := range found {
 		ids[i] = m.ID
 	}
-	cancelled, err := f.cfg.Dispatcher.CancelAll(ctx, ids)
+	cancelled, err := f.cancelBroadcasts(ctx, ids)
 	switch {
 	case err != nil:
 		return nil, statusOf(err, pdu.StatusBroadcastCancelFailed)
@@ -294,4 +294,31 @@ func (f *Front) cancelBroadcastSM(ctx context.Context, c caller, p *pdu.CancelBr
 		return nil, pdu.StatusBroadcastCancelFailed
 	}
 	return nil, nil
+}
+
+// cancelBroadcasts cancels broadcasts, and returns how many they were. Those of
+// which a repetition is on its way, as the first is right after broadcast_sm, are
+// cancelled when it is over, if that is soon.
+func (f *Front) cancelBroadcasts(ctx context.Context, ids []message.ID) (cancelled int, err error) {
+	const pause = 20 * time.Millisecond
+	for left := 100; ; left-- {
+		n, err := f.cfg.Dispatcher.CancelAll(ctx, ids)
+		if cancelled += n; err != nil {
+			return cancelled, err
+		}
+		ids = slices.DeleteFunc(ids, func(id message.ID) bool {
+			m, err := f.cfg.Store.Get(ctx, id)
+			return err != nil || m.Ended()
+		})
+		if len(ids) == 0 || left == 0 {
+			return cancelled, nil
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return cancelled, ctx.Err()
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,7 +114,7 @@ func (a *app) printStatus(s admin.Status) error {
 		_, _ = fmt.Fprintln(w, "\nQUEUE\tWAITING\tSCHEDULED\tAWAY\tOLDEST")
 	}
 	for _, q := range s.Queues {
-		name := q.Address
+		name := cmp.Or(q.Address, "(a broadcast)")
 		if q.Account != "" {
 			name = "receipts of " + q.Account + " about " + q.Address
 		}
