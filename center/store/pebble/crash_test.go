@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -277,6 +278,37 @@ func TestFullDisk(t *testing.T) {
 	s.LookAround()
 	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(ids.Next(began, 1))}}); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a new message with less than another reserve: %v; want %v", err, store.ErrFull)
+	}
+}
+
+// The log says when the disk is full, also from the start, and when it is not any
+// more.
+func TestFullDiskInTheLog(t *testing.T) {
+	mem := vfs.NewMem()
+	var log bytes.Buffer
+	var mu sync.Mutex // the store looks by itself, too
+	lines := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		n := strings.Count(log.String(), "\n")
+		log.Reset()
+		return n
+	}
+	mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1})
+	s := open(t, "d", pebble.Options{FS: mem, Logger: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil))})
+	defer shut(t, s)
+	for _, step := range []struct {
+		name string
+		room uint64
+		want int
+	}{
+		{"full from the start", 1, 1}, {"still full", 1, 0}, {"room again", 1 << 40, 1}, {"still room", 1 << 40, 0}, {"full again", 1, 1},
+	} {
+		mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: step.room})
+		s.LookAround()
+		if got := lines(); got != step.want {
+			t.Errorf("%s: %d lines in the log; want %d", step.name, got, step.want)
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ type Store struct {
 	log    *slog.Logger
 	cache  *engine.Cache
 	room   atomic.Bool  // the disk has more than the reserve left
+	full   atomic.Bool  // the log says that it has not
 	keeps  atomic.Bool  // see Options.KeepText
 	kept   atomic.Bool  // there may be texts of a time when they were kept
 	free   atomic.Int64 // see Options.Reserve
@@ -287,11 +288,12 @@ func (s *Store) lookAround() {
 			enough = u.AvailBytes > uint64(reserve)
 		}
 	}
-	switch was := s.room.Swap(enough); {
-	case was && !enough:
+	s.room.Store(enough)
+	switch full := s.full.Swap(!enough); {
+	case !full && !enough:
 		s.log.Error("the disk is full: new messages are refused until there is room", "reserve", reserve)
-	case !was && enough:
-		s.log.Debug("the disk has room")
+	case full && enough:
+		s.log.Info("the disk has room again: new messages are taken")
 	}
 }
 
