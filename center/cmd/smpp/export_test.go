@@ -11,6 +11,9 @@ import (
 
 var Run = run
 
+// Main is what main does, but for the end of the process.
+var Main = program
+
 // RunOn is Run with another disk under the messages of serve.
 func RunOn(ctx context.Context, disk vfs.FS, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, disk: disk}

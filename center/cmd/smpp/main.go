@@ -27,10 +27,12 @@ const (
 	exitUsage  = 2
 )
 
-func main() {
+func main() { os.Exit(program()) }
+
+func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
 // run runs the command line args, which do not include the name of the program,
@@ -201,6 +203,7 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 	}
 	complete(root, "profile", a.completeProfile)
 	complete(root, "config", completeExtensions("yaml", "yml"))
+	eachCommand(root, completeRest)
 	return root
 }
 

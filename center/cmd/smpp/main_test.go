@@ -155,10 +155,19 @@ func TestCompletion(t *testing.T) {
 		{"decode --profile l", "live"},
 		{"help e", "encode\t"},
 		{"probe --bind r", "receiver"},
+		{"serve --simulate r", "random\nreject\nretry"},
+		{"serve --simulate random:seed=1,rec", "random:seed=1,receipt=\t"},
+		{"serve --simulate random:receipt=resp", "random:receipt=resp-hex-receipt-dec\n"},
+		{"send --receipt-id h", "hex-to-decimal"},
+		{"send --to=", "\n:4\n"},               // nothing, and no files
+		{"send --to 1 --from=", "\n:4\n"},      // likewise
+		{"serve --data=", "\n:16\n"},           // directories
+		{"serve --pcap=", ":0\n"},              // files
+		{"serve --config=", "yaml\nyml\n:8\n"}, // some of them
 	} {
 		var out, errs bytes.Buffer
 		smpp.RunProbe(t.Context(), append([]string{"__complete"}, strings.Fields(tc.args)...), strings.NewReader(""), &out, &errs)
-		if !strings.Contains(out.String(), tc.want) {
+		if !strings.Contains("\n"+out.String(), tc.want) {
 			t.Errorf("%s: %q, want %q", tc.args, out.String(), tc.want)
 		}
 	}

@@ -67,6 +67,7 @@ same user. --end ends a session: what it has begun is finished, then it is unbou
 				if err := f.client().End(ctx, end); err != nil {
 					return fmt.Errorf("session %d: %w", end, explainAdmin(err))
 				}
+				_, _ = fmt.Fprintf(a.stdout, "session %d is ended\n", end)
 				return nil
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), time.Minute)
@@ -86,6 +87,11 @@ same user. --end ends a session: what it has begun is finished, then it is unbou
 	cmd.Flags().Uint64Var(&end, "end", 0, "end the session with this `id`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	oneOff(cmd.Flags(), "end", "queues")
+	if err := cmd.RegisterFlagCompletionFunc("end", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.completeSession(cmd, f)
+	}); err != nil {
+		panic(err) // a mistake of the program: no such flag
+	}
 	return cmd
 }
 
@@ -102,7 +108,11 @@ func (a *app) printStatus(s admin.Status) error {
 	_, _ = fmt.Fprintf(a.stdout, "%d %s, %d for their time, %d receipts; %d being delivered; the oldest for %v\n", s.Waiting, waiting, s.Scheduled, s.Receipts, s.Away,
 		time.Duration(s.OldestSeconds*float64(time.Second)).Round(time.Second))
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "\nSESSION\tACCOUNT\tBIND\tVERSION\tFROM\tUP\tSUBMITTED\tDELIVERED\tUNANSWERED")
+	if len(s.Sessions) == 0 {
+		_, _ = fmt.Fprintln(w, "\nno sessions")
+	} else {
+		_, _ = fmt.Fprintln(w, "\nSESSION\tACCOUNT\tBIND\tVERSION\tFROM\tUP\tSUBMITTED\tDELIVERED\tUNANSWERED")
+	}
 	for _, x := range s.Sessions {
 		id, account, bind, version := fmt.Sprint(x.ID), x.Account, x.Bind, x.Version
 		if x.ID == 0 {

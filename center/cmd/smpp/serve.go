@@ -112,9 +112,11 @@ store any more) and /metrics, for Prometheus. A Unix socket in the directory of
 	fs.BoolVar(&f.check, "check", false, "check the configuration, and do nothing else")
 	fs.DurationVar(&f.grace, "grace", config.DefaultGrace, "how long to deliver what can be when it ends (`duration`)")
 	oneOff(fs, "config", "check") // SMPP_CONFIG names the file of the profiles
-	completeFlag(cmd, "simulate", handset.Names()...)
 	completeFlag(cmd, "log-level", "debug", "info", "warn", "error")
 	completeFlag(cmd, "log-format", "text", "json")
+	if err := cmd.RegisterFlagCompletionFunc("simulate", completeSimulated); err != nil {
+		panic(err) // a mistake of the program: no such flag
+	}
 	if err := cmd.RegisterFlagCompletionFunc("config", completeExtensions("yaml", "yml")); err != nil {
 		panic(err) // a mistake of the program: no such flag
 	}

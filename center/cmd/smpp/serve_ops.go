@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -263,11 +264,41 @@ func (r *running) Backup(dir string) error {
 	if !filepath.IsAbs(dir) {
 		return fmt.Errorf("%q: an absolute path is required", dir)
 	}
-	if err := r.disk.Backup(dir); err != nil {
+	if err := r.copyTo(filepath.Clean(dir)); err != nil {
 		return err
 	}
 	r.log.Info("backup written", "directory", dir)
 	return nil
+}
+
+// copyTo writes a copy of the store that, as the store, only its owner may read,
+// and that is there whole or not at all.
+func (r *running) copyTo(dir string) error {
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = fmt.Errorf("%s: it exists; nothing is overwritten", dir)
+		}
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	holder, err := os.MkdirTemp(filepath.Dir(dir), ".smpp-copy-") // for the owner only
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(holder) }()
+	copied := filepath.Join(holder, "copy")
+	if err := r.disk.Backup(copied); err != nil {
+		return err
+	}
+	if err := os.Chmod(copied, 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(copied, dir); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
 }
 
 // Reload reads the configuration and the certificates again. On an error what

@@ -339,10 +339,13 @@ func TestPs(t *testing.T) {
 	if status, _, errs := call(t, smpp.Run, "", "ps", "--data", data, "--end", "99"); status != 1 || !strings.Contains(errs, "session 99: there is no such session") {
 		t.Errorf("the end of nobody: %d, %q", status, errs)
 	}
-	if status, _, errs := call(t, smpp.Run, "", "ps", "--data", data, "--end", "1"); status != 0 {
+	if status, out, errs := call(t, smpp.Run, "", "ps", "--data", data, "--end", "1"); status != 0 || out != "session 1 is ended\n" {
 		t.Errorf("the end of a session: %d, %q", status, errs)
 	}
 	ended(t, session)
+	if _, out, _ := call(t, smpp.Run, "", "ps", "--data", data); !strings.Contains(out, "\nno sessions\n") {
+		t.Errorf("ps without sessions: %s", out)
+	}
 	s.stop()
 	if _, err := os.Stat(filepath.Join(data, "admin.sock")); err == nil {
 		t.Error("the socket is left behind")
@@ -370,7 +373,7 @@ func TestStoreAndBackup(t *testing.T) {
 		return resp.MessageID
 	}
 	id := submit("before the backup")
-	if status, _, errs := call(t, smpp.Run, "", "store", "check", data); status != 1 || !strings.Contains(errs, "in use") {
+	if status, _, errs := call(t, smpp.Run, "", "store", "check", data); status != 1 || !strings.Contains(errs, "in use by a message center that runs: make a copy with smpp backup") {
 		t.Errorf("check of what is in use: %d, %q", status, errs)
 	}
 	if status, out, errs := call(t, smpp.Run, "", "backup", "--data", data, backup); status != 0 || !strings.HasPrefix(out, "1 messages in ") {
@@ -378,6 +381,12 @@ func TestStoreAndBackup(t *testing.T) {
 	}
 	if status, _, errs := call(t, smpp.Run, "", "backup", "--data", data, backup); status != 1 || !strings.Contains(errs, "exists") {
 		t.Errorf("backup over another: %d, %q", status, errs)
+	}
+	if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("others can read the backup: %v, %v", info.Mode(), err)
+	}
+	if rest, err := filepath.Glob(filepath.Join(dir, ".smpp*")); err != nil || len(rest) > 0 {
+		t.Errorf("left behind: %v, %v", rest, err)
 	}
 	submit("after the backup")
 	if status := s.stop(); status != 0 {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godwit-sms/smpp/center/admin"
@@ -52,6 +53,9 @@ func oneDirectory(_ *cobra.Command, args []string) error {
 func (a *app) inspect(dir string, fn func(*pebble.Store) error) error {
 	s, err := pebble.Open(dir, pebble.Options{ReadOnly: true, Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
+		if _, serr := os.Stat(filepath.Join(dir, admin.SocketName)); serr == nil && strings.Contains(err.Error(), "in use") {
+			return fmt.Errorf("store: %s is in use by a message center that runs: make a copy with smpp backup, and look into that", dir)
+		}
 		return err
 	}
 	defer func() { _ = s.Close() }()
@@ -60,10 +64,11 @@ func (a *app) inspect(dir string, fn func(*pebble.Store) error) error {
 
 func storeCheckCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "check DIR",
-		Short:   "Read all of a store, and tell what is wrong with it",
-		Example: `  smpp store check smpp-data`,
-		Args:    oneDirectory,
+		Use:               "check DIR",
+		Short:             "Read all of a store, and tell what is wrong with it",
+		Example:           `  smpp store check smpp-data`,
+		Args:              oneDirectory,
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inspect(args[0], func(s *pebble.Store) error {
 				n, err := check(cmd.Context(), s, func(err error) { _, _ = fmt.Fprintln(a.stdout, err) })
@@ -97,7 +102,8 @@ func storeStatsCommand(a *app) *cobra.Command {
 		Short: "Count what is in a store",
 		Example: `  smpp store stats smpp-data
   smpp store stats --json smpp-data`,
-		Args: oneDirectory,
+		Args:              oneDirectory,
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inspect(args[0], func(s *pebble.Store) error {
 				st, err := s.Stats(cmd.Context())
@@ -197,7 +203,8 @@ that are under way first, then those that have come to their end. Texts are ther
 for as long as they are kept.`,
 		Example: `  smpp store export smpp-data > messages.ndjson
   smpp store export smpp-data | jq -r 'select(.state == "expired") | .dest.addr'`,
-		Args: oneDirectory,
+		Args:              oneDirectory,
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inspect(args[0], func(s *pebble.Store) error {
 				w := bufio.NewWriterSize(a.stdout, 64<<10)
@@ -222,7 +229,8 @@ message center that runs on them goes on meanwhile; the copy is as they were at 
 instant.`,
 		Example: `  smpp backup /backup/smpp-$(date +%F)
   smpp backup --data /var/lib/smpp /backup/smpp`,
-		Args: oneDirectory,
+		Args:              oneDirectory,
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := filepath.Abs(args[0])
 			if err != nil {
@@ -267,7 +275,8 @@ happened since the backup did not happen for those messages: some may be deliver
 a second time.`,
 		Example: `  smpp restore /backup/smpp-2026-01-31
   smpp restore --data /var/lib/smpp /backup/smpp`,
-		Args: oneDirectory,
+		Args:              oneDirectory,
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch names, err := os.ReadDir(data); {
 			case errors.Is(err, fs.ErrNotExist):
