@@ -223,6 +223,9 @@ func (f *sendFlags) template() (_ *pdu.SubmitSM, _ *sms.Options, profile sms.Pro
 	if f.dataCoding > 255 {
 		return nil, nil, profile, usagef("--data-coding %d: 0 to 255 are possible", f.dataCoding)
 	}
+	if f.dataCoding == 0 && f.binary != "" {
+		return nil, nil, profile, usagef("--data-coding 0: it announces text; octets need one such as 4")
+	}
 	if f.dataCoding >= 0 {
 		m.DataCoding = pdu.DataCoding(f.dataCoding)
 	}

@@ -124,6 +124,7 @@ func TestSend(t *testing.T) {
 		{"bad most parts", delivered.URL, "", []string{"--to", "8080", "--max-parts", "256", long}, 2, nil, "--max-parts"},
 		{"bad ports", delivered.URL, "", []string{"--to", "8080", "--ports", "2948:x", "hello"}, 2, nil, "--ports"},
 		{"coding of octets", delivered.URL, "", []string{"--to", "8080", "--coding", "gsm7", "--binary", "00"}, 2, nil, "--coding"},
+		{"data_coding of text for octets", delivered.URL, "", []string{"--to", "8080", "--data-coding", "0", "--binary", "00"}, 2, nil, "--data-coding 0: it announces text"},
 		{"ambiguous number", delivered.URL, "", []string{"--to", "170-123-4567", "hello"}, 2, nil, "plus sign"},
 		{"name of other characters", delivered.URL, "", []string{"--to", "8080", "--from", "Žižka", "hello"}, 2, nil, "Ž"},
 		{"bad method", delivered.URL, "", []string{"--to", "8080", "--method", "pigeon", "hello"}, 2, nil, "pigeon"},
