@@ -25,6 +25,9 @@ func table(b *strings.Builder, prefix string, keys []key, top bool) {
 		if form == durationForm {
 			form = "a duration" // its form is said once, above the tables
 		}
+		if form == "true or false" && k.zero == "" {
+			k.zero = "false"
+		}
 		path := prefix + k.name
 		switch {
 		case k.keys != nil:
