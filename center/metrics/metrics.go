@@ -1,10 +1,13 @@
 // Package metrics counts what a message center does, for Prometheus. Labels are
-// bounded: commands, statuses, states and accounts; no addresses and no ids.
+// bounded: the commands, statuses and states of SMPP, and the accounts that are
+// configured; no addresses, no ids, and nothing that a peer can make up.
 package metrics
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +29,7 @@ type Meter struct {
 	accepted *prometheus.CounterVec
 	finals   *prometheus.CounterVec
 	retries  prometheus.Counter
+	reloads  *prometheus.CounterVec
 	receipts prometheus.Counter
 	taken    prometheus.Counter
 
@@ -87,10 +91,13 @@ func New() *Meter {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "messages_accepted_total", Help: "Messages that were stored, one for each destination."}, []string{"account"}),
 		finals:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "messages_final_total", Help: "Messages that came to their end, by their state."}, []string{"state"}),
 		retries:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "attempts_failed_total", Help: "Attempts to deliver that failed for the time being."}),
-		receipts: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "receipts_total", Help: "Receipts, notifications and alerts that were made."}),
-		taken:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "receipts_ended_total", Help: "Receipts, notifications and alerts that were taken, or given up."}),
+		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "reloads_total", Help: "Times that the configuration was read again: done, or failed, with the one before in use."}, []string{"outcome"}),
+		receipts: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "receipts_total", Help: "Receipts, notifications and alerts that were made, and messages of simulated mobiles."}),
+		taken:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "receipts_ended_total", Help: "Those of receipts_total that were taken, or given up."}),
 	}
-	m.registry.MustRegister(m.commits, m.failed, m.requests, m.accepted, m.finals, m.retries, m.receipts, m.taken, depths{m},
+	m.reloads.WithLabelValues("done")
+	m.reloads.WithLabelValues("failed")
+	m.registry.MustRegister(m.reloads, m.commits, m.failed, m.requests, m.accepted, m.finals, m.retries, m.receipts, m.taken, depths{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -103,14 +110,43 @@ func (m *Meter) Handler() http.Handler {
 // Attach adds the numbers of sources, once.
 func (m *Meter) Attach(s Sources) error { return m.registry.Register(collector{s}) }
 
-// Request counts a request that was answered.
+// Request counts a request that was answered. Commands and statuses that SMPP
+// does not define count as other.
 func (m *Meter) Request(command pdu.CommandID, status pdu.Status) {
 	k := request{command, status}
 	c, ok := m.byRequest.Load(k)
 	if !ok {
-		c, _ = m.byRequest.LoadOrStore(k, m.requests.WithLabelValues(command.String(), status.String()))
+		if isNumber(command.String()) {
+			k.command = none
+		}
+		if isNumber(status.String()) {
+			k.status = none
+		}
+		c, _ = m.byRequest.LoadOrStore(k, m.requests.WithLabelValues(label(k.command), label(k.status)))
 	}
 	c.(prometheus.Counter).Inc()
+}
+
+// Reloaded counts that the configuration was read again, or could not be used.
+func (m *Meter) Reloaded(err error) {
+	outcome := "done"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.reloads.WithLabelValues(outcome).Inc()
+}
+
+// none stands for what SMPP does not define.
+const none = 0xFFFFFFFF
+
+// isNumber reports whether a command or a status has no name of its own.
+func isNumber(s string) bool { return strings.HasPrefix(s, "0x") }
+
+func label(v fmt.Stringer) string {
+	if s := v.String(); !isNumber(s) {
+		return s
+	}
+	return "other"
 }
 
 // Wrap returns a store that counts what is committed to s.
@@ -315,7 +351,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descWaiting = desc("queue_messages", "What waits: messages to be delivered, messages for their time, and receipts.", "kind")
+	descWaiting = desc("queue_messages", "What waits: messages to be delivered (message), messages for their time (scheduled), and what receipts_total counts (receipt).", "kind")
 	descOldest  = desc("queue_oldest_seconds", "How long the oldest of what waits has, to the second; scheduled messages since their time.", "kind")
 )
 
@@ -340,9 +376,9 @@ var (
 	descConnections = desc("connections", "Connections, bound or not.")
 	descSessions    = desc("sessions", "Sessions that are bound.", "account", "mode")
 	descAway        = desc("queue_away", "Messages and receipts that are being delivered.")
-	descPlaces      = desc("queue_places", "Places taken of max_waiting.")
+	descPlaces      = desc("queue_places", "Places taken of max_waiting, beyond which new messages are refused.")
 	descDropped     = desc("receipts_dropped_total", "Receipts that nobody took in time.")
-	descBinds       = desc("binds_total", "Binds: granted, failed for their credentials, or refused for the limits of their account.", "outcome")
+	descBinds       = desc("binds_total", "Binds that were answered: granted, failed for their credentials or the like, refused for the limits of their account.", "outcome")
 	descThrottled   = desc("throttled_total", "Requests beyond the rate of their account or session.")
 	descAccepted    = desc("connections_total", "Connections that came.")
 	descRefused     = desc("connections_refused_total", "Connections beyond the limits.")

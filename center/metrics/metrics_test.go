@@ -3,8 +3,12 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +19,7 @@ import (
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/pdu"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
 func scrape(t *testing.T, m *metrics.Meter) string {
@@ -127,6 +132,128 @@ func TestSources(t *testing.T) {
 	want(t, scrape(t, m), "smpp_connections 3", `smpp_sessions{account="acme",mode="receiver"} 2`, "smpp_queue_away 4", "smpp_queue_places 5", "smpp_receipts_dropped_total 6",
 		`smpp_binds_total{outcome="granted"} 7`, `smpp_binds_total{outcome="failed"} 8`, "smpp_throttled_total 9", "smpp_store_disk_bytes 10", "smpp_store_full 1", "smpp_store_failed 0",
 		`smpp_requests_total{command="submit_sm",status="ESME_ROK"} 2`, `smpp_requests_total{command="submit_sm",status="ESME_RMSGQFUL"} 1`)
+}
+
+// full returns a meter that has something of everything.
+func full(t *testing.T) *metrics.Meter {
+	t.Helper()
+	m := metrics.New()
+	err := m.Attach(metrics.Sources{
+		Sessions: func() (int, map[metrics.Binding]int) {
+			return 1, map[metrics.Binding]int{{Account: "acme", Mode: "receiver"}: 1}
+		},
+		Center: func() metrics.Counts { return metrics.Counts{} },
+		Store:  func() metrics.StoreCounts { return metrics.StoreCounts{} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Request(pdu.IDSubmitSM, pdu.StatusOK)
+	s := m.Wrap(nowhere{})
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: &message.Message{Account: "acme"}}, {Kind: store.Final, State: pdu.StateDelivered}}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Names, help and types are as Prometheus wants them.
+func TestLint(t *testing.T) {
+	problems, err := promlint.New(strings.NewReader(scrape(t, full(t)))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+var (
+	series = regexp.MustCompile(`(?m)^(smpp_[a-z_]+)(?:\{(.*)\})? `)
+	labels = regexp.MustCompile(`([a-z_]+)="`)
+)
+
+// Labels are those that are known to be few, and whatever comes in does not make
+// more of them.
+func TestLabels(t *testing.T) {
+	m := full(t)
+	for i := range 5000 {
+		m.Request(pdu.CommandID(i), pdu.Status(i))
+		m.Request(pdu.CommandID(i)|pdu.ResponseBit, pdu.Status(0x400+i))
+	}
+	text := scrape(t, m)
+	if !strings.Contains(text, `smpp_requests_total{command="other",status="other"} `) || strings.Contains(text, `"0x`) {
+		t.Error("what SMPP does not define does not count as other")
+	}
+	if n := strings.Count(text, "smpp_requests_total{"); n > 2*80 {
+		t.Errorf("%d series of requests", n)
+	}
+	allowed := []string{"account", "command", "kind", "le", "mode", "outcome", "state", "status"}
+	for _, s := range series.FindAllStringSubmatch(text, -1) {
+		for _, l := range labels.FindAllStringSubmatch(s[2], -1) {
+			if !slices.Contains(allowed, l[1]) {
+				t.Errorf("%s has a label %q; %v are bounded", s[1], l[1], allowed)
+			}
+		}
+	}
+}
+
+// The manual has the metrics as the code has them. Mend it with
+// UPDATE=1 go test ./metrics -run TestManual.
+func TestManual(t *testing.T) {
+	const path, begin, end = "../../docs/center.md", "<!-- metrics: begin -->\n", "<!-- metrics: end -->"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(b), begin)
+	got, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no %q and %q", path, begin, end)
+	}
+	table := reference(scrape(t, full(t)))
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(path, []byte(before+begin+table+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != table {
+		t.Errorf("%s has not the metrics of the code: run UPDATE=1 go test ./metrics -run TestManual", path)
+	}
+}
+
+// reference returns the metrics of our own as a table.
+func reference(text string) string {
+	has := make(map[string][]string) // labels
+	for _, s := range series.FindAllStringSubmatch(text, -1) {
+		name := s[1]
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		for _, l := range labels.FindAllStringSubmatch(s[2], -1) {
+			if l[1] != "le" && !slices.Contains(has[name], l[1]) {
+				has[name] = append(has[name], l[1])
+			}
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| metric | type | tells |\n| --- | --- | --- |\n")
+	help := ""
+	for line := range strings.Lines(text) {
+		word := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		switch {
+		case len(word) < 4 || !strings.HasPrefix(word[2], "smpp_"):
+		case word[1] == "HELP":
+			help = word[3]
+		case word[1] == "TYPE":
+			name := word[2]
+			if l := has[name]; len(l) > 0 {
+				name += "{" + strings.Join(l, ",") + "}"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, word[3], help)
+		}
+	}
+	return b.String()
 }
 
 func BenchmarkCommit(b *testing.B) {

@@ -308,6 +308,7 @@ func (r *running) Reload() (admin.Reloaded, error) {
 	defer r.reloading.Unlock()
 	r.tell(r.notify.Reloading())
 	done, err := r.reload()
+	r.meter.Reloaded(err)
 	if err != nil {
 		err = errors.New(oneLine(err))
 		r.log.Error("the configuration before stays in use", "error", err)

@@ -583,7 +583,7 @@ func TestServeReloadCertificate(t *testing.T) {
 	dir, data := filepath.Dir(path), filepath.Join(t.TempDir(), "d")
 	cert, key := writeCertificate(t, dir)
 	file := write(t, filepath.Join(dir, "center.yaml"), "tls:\n  cert: "+cert+"\n  key: "+key+"\n")
-	s := serve(t, "--data", data, "--config", file)
+	s := serve(t, "--data", data, "--config", file, "--http", "127.0.0.1:0")
 	for _, tt := range []struct {
 		text, want string
 		status     int
@@ -605,5 +605,8 @@ func TestServeReloadCertificate(t *testing.T) {
 			t.Errorf("%q: submit_sm: %v", tt.text, err)
 		}
 		_ = session.Close()
+	}
+	if _, body := get(t, httpAddress.FindString(s.line)+"/metrics"); !strings.Contains(body, "smpp_reloads_total{outcome=\"done\"} 1\n") || !strings.Contains(body, "smpp_reloads_total{outcome=\"failed\"} 2\n") {
+		t.Error("the metrics do not tell of three reloads")
 	}
 }
