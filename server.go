@@ -587,6 +587,7 @@ func (srv *Server) grant(s *Session, h pdu.Header, req pdu.BindRequest, a *Accou
 		s.settle(pdu.V50, false)
 		s.mu.Unlock()
 		srv.stats.bindsRefused.Add(1)
+		s.opt.log.Warn("smpp: bind refused", "system_id", system, "remote", s.conn.RemoteAddr(), "reason", "the account has as many sessions as it may have")
 		srv.refuseBind(s, h, orElse(srv.limitsNow().BindStatus, pdu.StatusBindFailed))
 		return false
 	default:

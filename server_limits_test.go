@@ -1,9 +1,11 @@
 package smpp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -166,7 +168,8 @@ func TestBindLimits(t *testing.T) {
 		{"one identity", smpp.Account{SystemID: "same", MaxBinds: 1}, 0, []pdu.BindRequest{trx("a", "")}, trx("b", ""), nil, pdu.StatusBindFailed},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
-			srv := &smpp.Server{Logger: quiet, Limits: smpp.Limits{BindStatus: test.status},
+			var log bytes.Buffer
+			srv := &smpp.Server{Logger: slog.New(slog.NewTextHandler(&log, nil)), Limits: smpp.Limits{BindStatus: test.status},
 				Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) { a := test.account; return &a, nil }}
 			var holders []*raw
 			for _, b := range test.first {
@@ -179,6 +182,10 @@ func TestBindLimits(t *testing.T) {
 			r, _ := dialFrom(t, srv, nil)
 			if st := r.status(test.refused); st != test.want {
 				t.Errorf("refused with %v, not %v", st, test.want)
+			}
+			synctest.Wait()
+			if got := log.String(); !strings.Contains(got, "bind refused") || strings.Count(got, "\n") != 1 {
+				t.Errorf("the log does not say so: %q", got)
 			}
 			if test.taken != nil {
 				other, _ := dialFrom(t, srv, nil)

@@ -60,7 +60,7 @@ func explain(err error, c *connection) error {
 	case errors.As(err, &resp):
 		switch resp.Status {
 		case pdu.StatusBindFailed, pdu.StatusInvalidPassword, pdu.StatusInvalidSystemID:
-			return hint("check the id and password in --url; if they are right, the account may not bind from here, or not in this way (--bind)")
+			return hint("check the id and password in --url; if they are right, the account may not bind from here, not in this way (--bind), or not again")
 		case pdu.StatusInvalidCommandID:
 			return hint("the message center may not know this kind of bind: try --bind transmitter or --bind receiver")
 		case pdu.StatusAlreadyBound:
