@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -67,7 +68,8 @@ func ParseReceipt(text string, zone *time.Location) (r *Receipt, ok bool) {
 //
 // What esm_class says decides. If it says nothing of the kind, a receipted_message_id and a message_state together make a
 // receipt, and so does a text in the layout of receipts if ReceiptText of the Profile is set. The TLVs receipted_message_id and
-// message_state beat id and stat of the text. A receipt in an unknown layout has little more than Raw, so look at ID
+// message_state beat id and stat of the text. A text that makes no sense in the character set of data_coding, as it is in
+// ASCII or UTF-16 in truth, is read all the same. A receipt in an unknown layout has little more than Raw, so look at ID
 // before you use it.
 func (p Profile) ReadReceipt(b pdu.Body) (r *Receipt, ok bool) {
 	var options tlv.List
@@ -120,18 +122,46 @@ func (p Profile) ReadReceipt(b pdu.Body) (r *Receipt, ok bool) {
 
 // receiptText reads the text of a receipt; complete tells whether it is in the usual layout.
 func (p Profile) receiptText(d Data) (r *Receipt, complete bool) {
-	octets := d.Octets
 	cs, _ := p.charset(d.DataCoding, d.Header)
-	_, isGSM := cs.(coding.GSM)
-	if isGSM || cs == coding.ASCII {
-		for len(octets) > 0 && octets[len(octets)-1] == 0 {
-			octets = octets[:len(octets)-1] // the NUL of a C string, which is an @ of the GSM alphabet
-		}
+	if r, complete = p.receiptIn(cs, d.Octets); complete {
+		return r, true
 	}
-	text := coding.Decode(cs, octets)
+	// Some announce another character set than they write.
+	try := func(cs coding.Charset, octets []byte) bool {
+		o, full := p.receiptIn(cs, octets)
+		if !full && (o.ID == "" || r.ID != "") {
+			return false
+		}
+		r, complete = o, full
+		return true
+	}
+	octets := d.Octets
+	g, packed, isGSM := gsm(cs)
+	switch {
+	case packed && try(g, octets):
+	case (isGSM || cs == coding.UTF16) && try(coding.Latin1, octets): // with tabs that are no letters
+	case len(octets) < 2:
+	case octets[0] == 0 && cs != coding.UTF16:
+		try(coding.UTF16, octets)
+	case octets[1] == 0 || octets[0] == 0xFF && octets[1] == 0xFE: // the low octet first
+		swapped := bytes.Clone(octets[:len(octets)&^1])
+		for i := 0; i < len(swapped); i += 2 {
+			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
+		}
+		try(coding.UTF16, swapped)
+	}
+	return r, complete
+}
+
+// receiptIn reads the text of a receipt in a character set.
+func (p Profile) receiptIn(cs coding.Charset, octets []byte) (r *Receipt, complete bool) {
 	r = new(Receipt)
 	parser := receiptParser{r: r, zone: p.Zone, words: p.StatWords}
-	if isGSM {
+	switch _, isGSM := cs.(coding.GSM); {
+	case isGSM:
+		for len(octets) > 0 && octets[len(octets)-1] == 0 {
+			octets = octets[:len(octets)-1] // the NUL of a C string, which is an @ here
+		}
 		// Many write ASCII whatever they announce, and the alphabets differ in a few characters that ids have: the
 		// underscore is a section sign. So the octets are what is parsed, and only the text is in the alphabet for sure.
 		parser.gsm = true
@@ -141,30 +171,13 @@ func (p Profile) receiptText(d Data) (r *Receipt, complete bool) {
 			}
 			return coding.Decode(cs, []byte(s))
 		}
-		complete = parser.parse(string(octets))
-	} else {
-		complete = parser.parse(text)
+		r.Raw = coding.Decode(cs, octets)
+		return r, parser.parse(string(octets))
+	case cs == coding.UTF16 && len(octets)%2 != 0 && octets[len(octets)-1] == 0:
+		octets = octets[:len(octets)-1] // likewise
 	}
-	if !complete {
-		// Some announce another character set than they write.
-		var other coding.Charset
-		switch {
-		case cs == coding.UTF16:
-			other = coding.Latin1
-		case len(d.Octets) >= 2 && len(d.Octets)%2 == 0 && d.Octets[0] == 0:
-			other = coding.UTF16
-		}
-		if other != nil {
-			t := coding.Decode(other, d.Octets)
-			o := new(Receipt)
-			again := receiptParser{r: o, zone: p.Zone, words: p.StatWords}
-			if full := again.parse(t); full || o.ID != "" && r.ID == "" {
-				r, text, complete = o, t, full
-			}
-		}
-	}
-	r.Raw = text
-	return r, complete
+	r.Raw = strings.TrimRight(coding.Decode(cs, octets), "\x00")
+	return r, parser.parse(strings.TrimPrefix(r.Raw, "\uFEFF"))
 }
 
 // isASCII reports whether s has no octets but those of printable ASCII.

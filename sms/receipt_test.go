@@ -260,6 +260,15 @@ func TestParseReceipt(t *testing.T) {
 func TestReadReceipt(t *testing.T) {
 	const text = "id:1 stat:DELIVRD text:hi"
 	id, state := pdu.TLVReceiptedMessageID.Option("tlv"), pdu.TLVMessageState.Option(pdu.StateExpired)
+	encode := func(cs coding.Charset, text string) []byte {
+		octets, err := coding.Encode(cs, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return octets
+	}
+	utf16 := func(text string) []byte { return encode(coding.UTF16, text) }
+	packed := encode(coding.Packed{}, text)
 	for _, c := range []struct {
 		name    string
 		profile sms.Profile
@@ -291,7 +300,22 @@ func TestReadReceipt(t *testing.T) {
 		{"underscore of ASCII", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:a_b done_date:2403011230 stat:DELIVRD")}, true, "a_b", 2},
 		{"underscore of GSM", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:a\x11b done\x11date:2403011230 stat:DELIVRD")}, true, "a_b", 2},
 		{"NUL at the end", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:1 stat:DELIVRD\x00")}, true, "1", 2},
+		{"NUL at the end of Latin 1", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 3, ShortMessage: []byte("id:1 stat:DELIVRD\x00")}, true, "1", 2},
+		{"NUL at the end of octets", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 0xF5, ShortMessage: []byte("id:1 stat:DELIVRD\x00")}, true, "1", 2},
+		{"NUL at the end of UCS2", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: utf16("id:1 stat:DELIVRD\x00")}, true, "1", 2},
+		{"NUL octet at the end of UCS2", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: append(utf16("id:1 stat:DELIVRD"), 0)}, true, "1", 2},
+		{"NUL octet at the end of UCS2 announced as default", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: append(utf16("id:1 stat:DELIVRD"), 0)}, true, "1", 2},
+		{"P9 byte order mark", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: utf16("\uFEFFid:1 stat:DELIVRD")}, true, "1", 2},
+		{"P9 low octet first", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: utf16("id:1 stat:DELIVRD ")[1:]}, true, "1", 2},
+		{"P9 low octet first, with a mark", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: append([]byte{0xFF, 0xFE}, utf16("id:1 stat:DELIVRD ")[1:]...)}, true, "1", 2},
+		{"P9 low octet first, announced as default", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: utf16("id:1 stat:DELIVRD ")[1:]}, true, "1", 2},
+		{"tabs, which are letters of GSM", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:1\tsub:001\tstat:DELIVRD\terr:000")}, true, "1", 2},
+		{"letters of GSM, which are tabs", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte("id:\x091 stat:DELIVRD")}, true, "Ç1", 2},
+		{"packed", sms.Profile{Alphabet: coding.Packed{}}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: packed}, true, "1", 2},
+		{"not packed, though the Profile says so", sms.Profile{Alphabet: coding.Packed{}}, &pdu.DeliverSM{ESMClass: 4, ShortMessage: []byte(text)}, true, "1", 2},
+		{"one octet", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8, ShortMessage: []byte{0}}, true, "", -1},
 		{"nothing at all", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4}, true, "", -1},
+		{"nothing in UCS2", sms.Profile{}, &pdu.DeliverSM{ESMClass: 4, DataCoding: 8}, true, "", -1},
 		{"not a delivery", sms.Profile{}, &pdu.SubmitSM{ESMClass: 4, ShortMessage: []byte(text)}, false, "", 0},
 		{"nil", sms.Profile{}, nil, false, "", 0},
 		{"nil pointer", sms.Profile{}, (*pdu.DeliverSM)(nil), false, "", 0},
