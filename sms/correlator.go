@@ -54,7 +54,7 @@ type Correlator struct {
 	Early func(*Delivery)
 
 	// Expired, if set, is called with a message that is given up before all its receipts have come, by whichever method
-	// finds it.
+	// finds it. That is when Expiry is over, when room is wanted, or when the message center gives its id to another message.
 	Expired func(*Delivery)
 
 	// Unknown, if set, is called with a receipt that belongs to no message: no response came within Grace, or it has no ID,
@@ -243,14 +243,15 @@ func (c *Correlator) trackID(ctx context.Context, now time.Time, t TrackedPart) 
 	key := c.Rule.ResponseKey(t.ID)
 	var early *Delivery
 	var held []*Receipt
+	var given []idEntry
 	err := c.update(ctx, now, idKey(key), func(old []byte) ([]byte, time.Time, error) {
-		early, held = nil, nil
+		early, held, given = nil, nil, nil
 		var rec idRecord
 		if err := rec.decode(key, old); err != nil {
 			return nil, time.Time{}, err
 		}
-		e, fresh := rec.track(t)
-		held = rec.matching(e)
+		e, fresh, gaveWay := rec.track(t)
+		held, given = rec.matching(e), gaveWay
 		expires := now.Add(c.expiry())
 		if !fresh && len(held) == 0 {
 			return old, time.Time{}, nil
@@ -271,6 +272,7 @@ func (c *Correlator) trackID(ctx context.Context, now time.Time, t TrackedPart) 
 	if err != nil {
 		return err
 	}
+	c.giveUp(given)
 	if t.Total > 1 && len(held) > 0 {
 		// The receipts stay in the record until the message knows of them, so that none is lost in between.
 		for _, r := range held {
@@ -286,6 +288,9 @@ func (c *Correlator) trackID(ctx context.Context, now time.Time, t TrackedPart) 
 			var rec idRecord
 			if err := rec.decode(key, old); err != nil {
 				return nil, time.Time{}, err
+			}
+			if len(old) == 0 {
+				return nil, time.Time{}, nil // it gave way in the meantime
 			}
 			rec.drop(held)
 			return rec.encode(key), time.Time{}, nil
@@ -451,11 +456,7 @@ func (c *Correlator) gone(r CorrelatorRecord) error {
 		if err := rec.decode(key, r.Value); err != nil {
 			return err
 		}
-		for i := range rec.entries {
-			if e := &rec.entries[i]; e.total == 1 && !e.state.Final {
-				c.expired(e.delivery(false))
-			}
-		}
+		c.giveUp(rec.entries)
 		for _, h := range rec.held {
 			c.unknown(h)
 		}
@@ -470,6 +471,15 @@ func (c *Correlator) gone(r CorrelatorRecord) error {
 		c.expired(d)
 	}
 	return nil
+}
+
+// giveUp tells of messages whose ids are known no longer. Those in several parts have records of their own.
+func (c *Correlator) giveUp(entries []idEntry) {
+	for i := range entries {
+		if e := &entries[i]; e.total == 1 && !e.state.Final {
+			c.expired(e.delivery(false))
+		}
+	}
 }
 
 func (c *Correlator) expired(d *Delivery) {

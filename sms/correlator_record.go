@@ -51,24 +51,26 @@ func (e *idEntry) delivery(changed bool) *Delivery {
 	return d
 }
 
-// track enters a part and returns its entry; fresh is false if it was there.
-func (r *idRecord) track(t TrackedPart) (e *idEntry, fresh bool) {
+// track enters a part and returns its entry; fresh is false if it was there. given are those that gave way to it.
+func (r *idRecord) track(t TrackedPart) (e *idEntry, fresh bool, given []idEntry) {
 	for i := range r.entries {
 		e := &r.entries[i]
 		if e.state.ID != t.ID {
 			continue
 		}
 		if e.message == t.Key && e.part == t.Part && e.total == t.Total {
-			return e, false
+			return e, false, nil
 		}
-		r.entries = slices.Delete(r.entries, i, i+1) // the message center uses the id again
+		given = append(given, *e) // the message center uses the id again
+		r.entries = slices.Delete(r.entries, i, i+1)
 		break
 	}
 	if len(r.entries) == mostEntries {
+		given = append(given, r.entries[0])
 		r.entries = slices.Delete(r.entries, 0, 1)
 	}
 	r.entries = append(r.entries, idEntry{message: t.Key, part: t.Part, total: t.Total, state: PartState{ID: t.ID}})
-	return &r.entries[len(r.entries)-1], true
+	return &r.entries[len(r.entries)-1], true, given
 }
 
 // find returns the part that a receipt is about: the one with exactly its id, else the only one there is.

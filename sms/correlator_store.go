@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -49,8 +50,16 @@ type memoryStore struct {
 
 type memoryRecord struct {
 	CorrelatorRecord
-	expires int64 // nanoseconds since 1970
+	expires int64 // as of nanoseconds
 	index   int   // in the queue
+}
+
+// nanoseconds returns the nanoseconds since 1970. What int64 cannot hold, as with an Expiry that is to be never, is the end of time.
+func nanoseconds(t time.Time) int64 {
+	if latest := time.Unix(0, math.MaxInt64); t.After(latest) {
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 func (r *memoryRecord) octets() int { return len(r.Key) + len(r.Value) + recordOverhead }
@@ -72,7 +81,7 @@ func (s *memoryStore) Update(_ context.Context, now time.Time, key string, fn fu
 		if s.records == nil {
 			s.records = make(map[string]*memoryRecord)
 		}
-		r = &memoryRecord{CorrelatorRecord: CorrelatorRecord{key, next}, expires: expires.UnixNano()}
+		r = &memoryRecord{CorrelatorRecord: CorrelatorRecord{key, next}, expires: nanoseconds(expires)}
 		s.records[key] = r
 		heap.Push(&s.queue, r)
 		s.octets += r.octets()
@@ -81,8 +90,8 @@ func (s *memoryStore) Update(_ context.Context, now time.Time, key string, fn fu
 			s.octets += len(next) - len(old)
 			r.Value = next
 		}
-		if !expires.IsZero() && expires.UnixNano() != r.expires {
-			r.expires = expires.UnixNano()
+		if n := nanoseconds(expires); !expires.IsZero() && n != r.expires {
+			r.expires = n
 			heap.Fix(&s.queue, r.index)
 		}
 	}
@@ -104,7 +113,7 @@ func (s *memoryStore) Expire(_ context.Context, now time.Time) ([]CorrelatorReco
 }
 
 func (s *memoryStore) expire(now time.Time) (gone []CorrelatorRecord) {
-	for len(s.queue) > 0 && s.queue[0].expires <= now.UnixNano() {
+	for len(s.queue) > 0 && s.queue[0].expires <= nanoseconds(now) {
 		gone = append(gone, s.remove(s.queue[0]))
 	}
 	return gone

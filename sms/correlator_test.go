@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -170,7 +171,12 @@ func TestCorrelator(t *testing.T) {
 			{"track a 1/2 x", ""}, {"track a 2/2 y", ""}, {"receipt x DELIVRD", "a enroute 1 +1"}, {"track a 1/2 x", ""}, {"track b 1/1 v", ""}, {"receipt v DELIVRD", "b delivered! +1"},
 			{"track b 1/1 v", ""}, {"receipt v DELIVRD", "b delivered!"}, {"receipt y DELIVRD", "a delivered! +2"}}},
 		{name: "the id comes again", steps: [][2]string{
-			{"track a 1/1 x", ""}, {"track b 1/1 x", ""}, {"receipt x DELIVRD", "b delivered! +1"}}},
+			{"track a 1/1 x", ""}, {"track b 1/1 x", ""}, {"receipt x DELIVRD", "b delivered! +1"}, {"track c 1/1 x", ""}, {"receipt x EXPIRED", "c expired! +1"}},
+			expired: []string{"a enroute 1"}},
+		{name: "more ids that the rule takes for the same than are kept", rule: sms.MessageIDPadded, steps: [][2]string{
+			{"track a 1/1 1", ""}, {"track b 1/1 01", ""}, {"track c 1/1 001", ""}, {"track d 1/1 0001", ""}, {"track e 1/1 00001", ""}, {"track f 1/1 000001", ""},
+			{"track g 1/1 0000001", ""}, {"track h 1/1 00000001", ""}, {"track i 1/1 000000001", ""}, {"receipt 000000001 DELIVRD", "i delivered! +1"}, {"receipt 01 DELIVRD", "b delivered! +1"}},
+			expired: []string{"a enroute 1"}},
 		{name: "expiry", steps: [][2]string{
 			{"track a 1/2 x", ""}, {"after 71h", ""}, {"track b 1/1 z", ""}, {"track a 2/2 y", ""}, {"receipt x DELIVRD", "a enroute 1 +1"},
 			{"after 71h", ""}, {"after 2h", ""}, {"receipt y DELIVRD", "none"}, {"receipt z DELIVRD", "none"}, {"after 10m", ""}},
@@ -688,6 +694,13 @@ func BenchmarkCorrelator(b *testing.B) {
 }
 
 func TestCorrelatorTimes(t *testing.T) {
+	t.Run("never", func(t *testing.T) {
+		w := watch(&watched{Correlator: sms.Correlator{Expiry: math.MaxInt64, Grace: math.MaxInt64}})
+		run(t, w, [][2]string{{"track a 1/1 x", ""}, {"receipt y DELIVRD", "none"}, {"after 87600h", ""}, {"receipt x DELIVRD", "a delivered! +1"}, {"track b 1/1 y", ""}, {"receipt x DELIVRD", "a delivered!"}}...)
+		if len(w.expired)+len(w.unknown) > 0 || !slices.Equal(w.early, []string{"b delivered! +1"}) {
+			t.Errorf("expired %q, unknown %q, early %q", w.expired, w.unknown, w.early)
+		}
+	})
 	w := watch(&watched{Correlator: sms.Correlator{Expiry: time.Hour, Grace: time.Second}})
 	run(t, w, [][2]string{
 		{"receipt y DELIVRD", "none"}, {"track a 1/1 x", ""}, {"track b 1/1 z", ""}, {"after 999ms", ""}, {"after 1ms", ""}, {"receipt z EXPIRED", "b expired! +1"},
