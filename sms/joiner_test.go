@@ -137,6 +137,16 @@ func TestJoinerLost(t *testing.T) {
 		}
 		want(t, "ac [2 4]", "x [2]")
 	})
+	t.Run("a missing part stands between halves", func(t *testing.T) {
+		j := newJoiner()
+		for index, octets := range map[uint8]string{1: "\x00a\xD8\x3D", 3: "\xDE\x00\x00b"} { // of an emoji each, but not the same
+			m := part(1, 3, index, octets)
+			m.DataCoding = pdu.CodingUCS2
+			add(t, j, m)
+		}
+		expire(t, j, epoch.Add(time.Hour))
+		want(t, "a\uFFFD\uFFFDb [2]")
+	})
 	t.Run("messages", func(t *testing.T) {
 		j := newJoiner()
 		j.MaxMessages = 2

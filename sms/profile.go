@@ -32,7 +32,8 @@ type Profile struct {
 	// Zone is the time zone of the dates in the text of receipts, read and written. nil is UTC.
 	Zone *time.Location
 
-	// MessageID says how message ids in receipts differ from those in responses. The zero value is MessageIDExact.
+	// MessageID says how message ids in receipts differ from those in responses. The zero value is MessageIDExact. It is kept
+	// here for whoever compares ids: no method of Profile does. A Correlator has a Rule of its own.
 	MessageID MessageIDRule
 
 	// ReceiptText takes a deliver_sm or data_sm for a receipt if its text is one, although neither esm_class nor TLVs say
@@ -151,6 +152,9 @@ func (p Profile) join(parts []Data) string {
 		for ; j < len(parts); j++ {
 			if next, _ := p.charset(parts[j].DataCoding, parts[j].Header); !same(cs, next) {
 				break
+			}
+			if j > i && parts[j].Concat.Index != parts[j-1].Concat.Index+1 {
+				break // a part is missing in between
 			}
 			octets = append(octets, parts[j].Octets...)
 		}

@@ -49,16 +49,16 @@ type Outgoing struct {
 	// Options say how to compose the message; nil is right for plain text. See [Profile.Compose].
 	Options *Options
 
-	// Correlator, if set, is told of each part that asks for a receipt, as soon as it is answered, so that it finds the
-	// message when receipts come.
+	// Correlator, if set, is told of the parts of a message that asks for a receipt with any of them, as soon as they are answered,
+	// so that it finds the message when receipts come.
 	Correlator *Correlator
 
 	// Key is the name of the message for the Correlator, unique among the messages on the way. Empty means a random one, which
 	// is in the Result.
 	Key string
 
-	// Late, if set, is called with a part that is answered after Send has returned because ctx ended. By then it was told to
-	// the Correlator.
+	// Late, if set, is called with a part that is answered after Send has returned because ctx ended. By then the Correlator
+	// was told of it, a refusal included.
 	Late func(PartResult)
 }
 
@@ -312,6 +312,9 @@ func (d *sending) answer(a answer) {
 	p := PartResult{Part: a.index + 1, PDU: d.parts[a.index]}
 	go func() {
 		d.set(&p, a)
+		if p.Outcome == PartRefused || p.Outcome == PartNeverSent {
+			d.track(&p) // as finish does with those that were waited for
+		}
 		if d.late != nil {
 			d.late(p)
 		}
