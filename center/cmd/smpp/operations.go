@@ -298,10 +298,10 @@ The data_coding of the message stays, so --coding has to be the one it was sent 
 			if req.Source, err = o.source(); err != nil {
 				return err
 			}
-			if req.ScheduleDeliveryTime, err = smppTime(schedule); err != nil {
+			if req.ScheduleDeliveryTime, err = smppTime(schedule, o.connection.version); err != nil {
 				return usagef("--schedule: %w", err)
 			}
-			if req.ValidityPeriod, err = smppTime(validity); err != nil {
+			if req.ValidityPeriod, err = smppTime(validity, o.connection.version); err != nil {
 				return usagef("--validity: %w", err)
 			}
 			if receipt {
@@ -395,10 +395,10 @@ the command line, or standard input when there is nothing, or "-". smpp query
 			if req.Source, err = o.source(); err != nil {
 				return err
 			}
-			if req.ScheduleDeliveryTime, err = smppTime(schedule); err != nil {
+			if req.ScheduleDeliveryTime, err = smppTime(schedule, o.connection.version); err != nil {
 				return usagef("--schedule: %w", err)
 			}
-			if req.ValidityPeriod, err = smppTime(validity); err != nil {
+			if req.ValidityPeriod, err = smppTime(validity, o.connection.version); err != nil {
 				return usagef("--validity: %w", err)
 			}
 			frequency, err := frequencyOf(every)

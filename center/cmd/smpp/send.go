@@ -158,10 +158,10 @@ func (f *sendFlags) template() (_ *pdu.SubmitSM, _ *sms.Options, profile sms.Pro
 	if m.Source, err = f.from.parse("from", 20); err != nil {
 		return nil, nil, profile, err
 	}
-	if m.ScheduleDeliveryTime, err = smppTime(f.schedule); err != nil {
+	if m.ScheduleDeliveryTime, err = smppTime(f.schedule, f.connection.version); err != nil {
 		return nil, nil, profile, usagef("--schedule: %w", err)
 	}
-	if m.ValidityPeriod, err = smppTime(f.validity); err != nil {
+	if m.ValidityPeriod, err = smppTime(f.validity, f.connection.version); err != nil {
 		return nil, nil, profile, usagef("--validity: %w", err)
 	}
 	if f.receipt {
@@ -264,12 +264,15 @@ func wrong(err error) error {
 	return nil
 }
 
-// smppTime reads a time of the command line.
-func smppTime(s string) (pdu.Time, error) {
+// smppTime reads a time of the command line, for a version of SMPP: v3.3 has no
+// durations.
+func smppTime(s, version string) (pdu.Time, error) {
 	if s == "" {
 		return "", nil
 	}
-	if d, err := time.ParseDuration(s); err == nil {
+	if d, err := time.ParseDuration(s); err == nil && version == "3.3" && d >= 0 {
+		return pdu.AbsoluteTime(time.Now().Add(d))
+	} else if err == nil {
 		return pdu.RelativeTime(d)
 	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil {

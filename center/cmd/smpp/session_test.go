@@ -106,6 +106,7 @@ func TestSend(t *testing.T) {
 		{"not delivered", undelivered.URL, "", []string{"--to", "8080", "--receipt", "hello"}, 1, []string{"#", "# undeliverable"}, "1 of 1 parts not delivered"},
 		{"refused", delivered.URL, "", []string{"--to", "666", "hello"}, 1, nil, "ESME_RINVDSTADR"},
 		{"throttled", delivered.URL, "", []string{"--to", "429", "--timeout", "300ms", "hello"}, 1, nil, "ESME_RTHROTTLED"},
+		{"durations in v3.3", delivered.URL, "", []string{"--to", "8080", "--smpp-version", "3.3", "--schedule", "90m", "--validity", "2h", "hello"}, 0, []string{"#"}, ""},
 		{"no text", delivered.URL, "\n", []string{"--to", "8080"}, 2, nil, "there is no text"},
 		{"octets and text", delivered.URL, "", []string{"--to", "8080", "--binary", "00", "hello"}, 2, nil, "either octets or a text"},
 		{"a number with a letter", delivered.URL, "", []string{"--to", "4917x", "hello"}, 2, nil, "a number is required"},
