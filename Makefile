@@ -56,9 +56,10 @@ fuzz:
 soak:
 	go run ./internal/soak -duration '$(DURATION)' -report soak.txt
 
-# smpp serve killed with SIGKILL under load CRASHES times, and every message accounted for; the report goes to crash.txt too.
+# smpp serve killed with SIGKILL under load CRASHES times, and every message accounted for; the reports go to crash.txt and, at most once, crash-once.txt too.
 crash:
 	go run ./center/internal/crash -crashes '$(CRASHES)' -report crash.txt
+	go run ./center/internal/crash -crashes '$(CRASHES)' -once -report crash-once.txt
 
 # Known vulnerabilities in what both modules reach.
 vuln:

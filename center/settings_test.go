@@ -2,6 +2,7 @@ package center_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,4 +200,79 @@ func TestReconfigureWrong(t *testing.T) {
 			t.Error("a center that is closed can be changed")
 		}
 	})
+}
+
+// Changed again and again under load: nothing is refused that is allowed before
+// and after, no session ends, and what the change is about holds.
+func TestReconfigureUnderLoad(t *testing.T) {
+	a := center.Config{
+		Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "sink", Addresses: []string{"8080"}}},
+		Handset:  handset.Profile{Delay: -1}, DefaultTexts: map[uint8]string{1: "one"}, Retry: []time.Duration{time.Millisecond},
+	}
+	b := a
+	b.Accounts = []account.Account{{ID: "demo", Password: "demo", Sources: []string{"ACME"}}, {ID: "sink", Addresses: []string{"8080", "9090"}}, {ID: "third"}}
+	b.Handset, b.DefaultTexts, b.Retry, b.Validity = handset.Profile{Name: "retry", Delay: time.Millisecond, Seed: 7}, map[uint8]string{1: "two"}, []time.Duration{2 * time.Millisecond}, time.Hour
+	b.Limits, b.Window, b.Areas, b.Linger = smpp.Limits{Connections: 1000, ConnectionsPerAddress: 500}, 500, []string{"north"}, time.Second
+	p := looped(t, a)
+	sink := p.bind(smpp.Config{SystemID: "sink"}, nil)
+	const senders, each = 4, 300
+	var load sync.WaitGroup
+	var esmes []*esme
+	for range senders {
+		e := p.bind(smpp.Config{}, nil)
+		esmes = append(esmes, e)
+		load.Go(func() {
+			for i := range each {
+				m := text(mobile, "hi")
+				if i%3 == 0 {
+					m.Dest = pdu.Address{Addr: "8080"}
+				}
+				if i%5 == 0 {
+					m.DefaultMessageID, m.ShortMessage = 1, nil
+				}
+				if _, err := e.Submit(t.Context(), m); err != nil {
+					t.Errorf("submit_sm: %v", err)
+					return
+				}
+			}
+		})
+	}
+	loaded := make(chan struct{})
+	go func() { load.Wait(); close(loaded) }()
+	n := 0
+	for done := false; !done; n++ {
+		cfg := a
+		if n%2 == 0 {
+			cfg = b
+		}
+		if err := p.center.Reconfigure(cfg); err != nil {
+			t.Fatal(err)
+		}
+		p.bind(smpp.Config{Bind: smpp.Transmitter}, nil).Close()
+		select {
+		case <-loaded:
+			done = true
+		default:
+		}
+	}
+	for _, e := range esmes {
+		if e.Err() != nil {
+			t.Errorf("a session has ended: %v", e.Err())
+		}
+	}
+	all := func() (receipts int) {
+		for _, e := range esmes {
+			receipts += e.count()
+		}
+		return receipts
+	}
+	if !eventually(t, func() bool { return all() == senders*each && sink.count() == senders*each/3 }) {
+		t.Errorf("%d receipts of %d, %d messages of %d at the sink, after %d changes", all(), senders*each, sink.count(), senders*each/3, n)
+	}
+	if sink.Err() != nil {
+		t.Errorf("the receiver has ended: %v", sink.Err())
+	}
+	if n < 5 {
+		t.Errorf("%d changes are too few to prove anything", n)
+	}
 }

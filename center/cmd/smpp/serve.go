@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -301,6 +303,10 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		return err
 	}
 	r := &running{app: a, flags: f, started: file, current: file, since: time.Now(), meter: metrics.New(), notify: systemd.FromEnvironment()}
+	// From now on: whoever asks for a reload during a long start must not end it.
+	r.hangup = make(chan os.Signal, 1)
+	signal.Notify(r.hangup, syscall.SIGHUP)
+	defer signal.Stop(r.hangup)
 	if err := r.level.UnmarshalText([]byte(file.LogLevel)); err != nil {
 		return &usageError{err}
 	}

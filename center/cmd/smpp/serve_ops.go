@@ -12,15 +12,14 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/godwit-sms/smpp/center"
+	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/admin"
 	"github.com/godwit-sms/smpp/center/config"
 	"github.com/godwit-sms/smpp/center/metrics"
@@ -45,6 +44,7 @@ type running struct {
 	// in front of the listeners
 	proxied []*proxy.Listener
 
+	hangup   chan os.Signal // SIGHUP
 	tls      atomic.Pointer[tls.Config]
 	stopping atomic.Bool
 	started  *config.File // what holds until the next start
@@ -108,15 +108,12 @@ func (r *running) attend(cmd *cobra.Command) (end func(), httpAddress string, er
 			r.log.Warn("smpp ps, reload and backup will not find this message center; --admin names another place for the socket", "error", err)
 		}
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
 	wg.Go(func() {
-		defer signal.Stop(hup)
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-hup:
+			case <-r.hangup:
 				_, _ = r.Reload() // what is wrong is logged
 			}
 		}
@@ -322,12 +319,23 @@ func (r *running) Reload() (admin.Reloaded, error) {
 	return done, err
 }
 
+// isDemo reports whether the account demo stands in for accounts that nobody has
+// configured.
+func isDemo(file *config.File) bool {
+	all := file.Center.Accounts
+	return len(all) == 1 && all[0].ID == account.Default().ID && !file.Has("accounts[0].id") && all[0].Password == account.Default().Password
+}
+
 func (r *running) reload() (admin.Reloaded, error) {
 	if r.stopping.Load() {
 		return admin.Reloaded{}, errors.New("the message center is stopping")
 	}
 	file, err := r.flags.settings()
 	if err != nil {
+		return admin.Reloaded{}, err
+	}
+	if isDemo(file) && !isDemo(r.current) { // more likely half of a file than what somebody wants
+		err := errors.New("accounts: there are none any more; with the account demo in their place it takes a restart")
 		return admin.Reloaded{}, err
 	}
 	for _, l := range r.listen { // where it listens, whatever the file says now

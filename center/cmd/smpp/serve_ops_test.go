@@ -194,6 +194,8 @@ func TestServeReload(t *testing.T) {
 		{"acounts: []\n", "center.yaml:3: acounts: there is no such key; did you mean accounts?"},
 		{"accounts: [{id: acme, password: hushhushhush}]\n", "accounts[0].password: 12 octets"},
 		{"accounts: [{id: acme, password: hush}]\ntls: {}\n", "it is there twice"},
+		{"", "accounts: there are none any more"},
+		{"accounts: []\n", "accounts: there are none any more"},
 		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nlists: {\"\": [\"1\"]}\n", "center.yaml:5: lists: list \"\""},
 		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nproxy_protocol: nowhere\n", "center.yaml:5: proxy_protocol: \"nowhere\": addresses and networks"},
 		{"accounts: [{id: acme, password: hush}]\nservice_types: [WAP]\nretry: [1s, soon]\n", "center.yaml:5: retry[1]: \"soon\": durations"},
@@ -608,5 +610,29 @@ func TestServeReloadCertificate(t *testing.T) {
 	}
 	if _, body := get(t, httpAddress.FindString(s.line)+"/metrics"); !strings.Contains(body, "smpp_reloads_total{outcome=\"done\"} 1\n") || !strings.Contains(body, "smpp_reloads_total{outcome=\"failed\"} 2\n") {
 		t.Error("the metrics do not tell of three reloads")
+	}
+}
+
+// Texts are kept from the reload on that says so.
+func TestServeReloadTextRetention(t *testing.T) {
+	dir, data := filepath.Dir(isolate(t)), filepath.Join(t.TempDir(), "d")
+	file := write(t, filepath.Join(dir, "center.yaml"), "simulate: deliver:delay=0s\n")
+	s := serve(t, "--data", data, "--config", file)
+	send := func(text string) {
+		t.Helper()
+		if status, _, errs := call(t, smpp.Run, "", "send", "--url", "smpp://demo:demo@"+s.address, "--to", "491701234567", "--receipt", text); status != 0 {
+			t.Fatal(errs)
+		}
+	}
+	send("gone")
+	write(t, file, "simulate: deliver:delay=0s\ntext_retention: 1h\nreserve: 1MiB\n")
+	if status, out, errs := call(t, smpp.Run, "", "reload", "--data", data); status != 0 || out != "changed: reserve, text_retention\n" {
+		t.Fatalf("reload: exit status %d, %q, %q", status, out, errs)
+	}
+	send("kept")
+	s.stop()
+	_, out, errs := call(t, smpp.Run, "", "store", "export", data)
+	if strings.Contains(out, "gone") || strings.Count(out, `"text":"kept"`) != 1 || strings.Count(out, `"kind":"message"`) != 2 {
+		t.Errorf("export: %s%s", out, errs)
 	}
 }
