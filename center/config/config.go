@@ -199,32 +199,30 @@ func child(n *yaml.Node, key string) *yaml.Node {
 
 // Changed returns the keys whose values differ between two files, in two lists:
 // those that can change while the message center runs, and those that take a
-// restart. To begin or to end with TLS does, too.
+// restart. Keys of sections are named with theirs, as limits.unbound is. To begin
+// or to end with TLS takes a restart.
 func Changed(a, b *File) (live, restart []string) {
 	x, y := a.keys(), b.keys()
 	for i := range x {
-		if same(x[i], y[i]) {
-			continue
-		}
+		names := differences("", x[i], y[i])
 		if x[i].live && (x[i].name != "tls" || (a.TLS.Cert == "") == (b.TLS.Cert == "")) {
-			live = append(live, x[i].name)
+			live = append(live, names...)
 		} else {
-			restart = append(restart, x[i].name)
+			restart = append(restart, names...)
 		}
 	}
 	return live, restart
 }
 
-func same(a, b key) bool {
-	if len(a.keys) > 0 {
-		for i := range a.keys {
-			if !same(a.keys[i], b.keys[i]) {
-				return false
-			}
-		}
-		return true
+func differences(section string, a, b key) (names []string) {
+	path := section + a.name
+	for i := range a.keys {
+		names = append(names, differences(path+".", a.keys[i], b.keys[i])...)
 	}
-	return reflect.DeepEqual(a.value.get(), b.value.get())
+	if len(a.keys) == 0 && !reflect.DeepEqual(a.value.get(), b.value.get()) {
+		names = []string{path}
+	}
+	return names
 }
 
 // keys is the table of the keys of a file, in the order of the reference.

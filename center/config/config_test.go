@@ -245,7 +245,7 @@ func TestChanged(t *testing.T) {
 		t.Errorf("the same file has changed: %v, %v", live, restart)
 	}
 	live, restart = config.Changed(parse("accounts: [{id: a}]\nwindow: 5"), parse("accounts: [{id: b}]\nlimits: {unbound: 1}\nlog_level: warn\nlog_format: json"))
-	if !reflect.DeepEqual(live, []string{"log_level", "accounts", "limits", "window"}) || !reflect.DeepEqual(restart, []string{"log_format"}) {
+	if !reflect.DeepEqual(live, []string{"log_level", "accounts", "limits.unbound", "window"}) || !reflect.DeepEqual(restart, []string{"log_format"}) {
 		t.Errorf("changed %v, %v", live, restart)
 	}
 }

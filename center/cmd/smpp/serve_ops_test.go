@@ -592,7 +592,7 @@ func TestServeReloadCertificate(t *testing.T) {
 	}{
 		{"tls:\n  cert: none.pem\n  key: " + key + "\nservice_types: [WAP]\n", "center.yaml:2: tls.cert: ", 1},
 		{"tls:\n  cert: " + cert + "\n  key: " + key + "\n  client_ca: " + key + "\nservice_types: [WAP]\n", "center.yaml:4: tls.client_ca: " + key + ": no certificate in PEM form", 1},
-		{"service_types: [WAP]\n", "changed: service_types\nchanged in the file, but takes a restart: tls\n", 0},
+		{"service_types: [WAP]\n", "changed: service_types\nchanged in the file, but takes a restart: tls.cert, tls.key\n", 0},
 	} {
 		write(t, file, tt.text)
 		if status, out, errs := call(t, smpp.Run, "", "reload", "--data", data); status != tt.status || !strings.Contains(out+errs, tt.want) {
