@@ -21,19 +21,14 @@ type slab[T any] struct {
 	chunks []chunk[T]
 	open   []uint32 // chunks that may have room, the one to be used next at the end
 	gone   []uint32 // chunks that were given back
-	n      int      // values
 }
 
 type chunk[T any] struct {
-	data *chunkData[T] // nil: it was given back
-	used int
-	free uint16 // the first free place; chunkSize: none
-	open bool   // it is in slab.open
-}
-
-type chunkData[T any] struct {
-	values [chunkSize]T
-	next   [chunkSize]uint16 // free places
+	values *[chunkSize]T      // nil: it was given back
+	next   *[chunkSize]uint16 // free places; apart, so that the values fill whole pages
+	used   int
+	free   uint16 // the first free place; chunkSize: none
+	open   bool   // it is in slab.open
 }
 
 // take returns the place of a new zero value.
@@ -41,10 +36,9 @@ func (s *slab[T]) take() (ref, *T) {
 	i := s.room()
 	c := &s.chunks[i]
 	at := c.free
-	c.free = c.data.next[at]
+	c.free = c.next[at]
 	c.used++
-	s.n++
-	return ref(i<<chunkBits | uint32(at)), &c.data.values[at]
+	return ref(i<<chunkBits | uint32(at)), &c.values[at]
 }
 
 // room returns a chunk that has room.
@@ -52,15 +46,15 @@ func (s *slab[T]) room() uint32 {
 	for len(s.open) > 0 {
 		i := s.open[len(s.open)-1]
 		c := &s.chunks[i]
-		if c.data != nil && c.free < chunkSize {
+		if c.values != nil && c.free < chunkSize {
 			return i
 		}
 		c.open = false
 		s.open = s.open[:len(s.open)-1]
 	}
-	data := new(chunkData[T])
-	for at := range data.next {
-		data.next[at] = uint16(at + 1)
+	next := new([chunkSize]uint16)
+	for at := range next {
+		next[at] = uint16(at + 1)
 	}
 	var i uint32
 	if n := len(s.gone); n > 0 {
@@ -71,7 +65,7 @@ func (s *slab[T]) room() uint32 {
 		s.chunks = append(s.chunks, chunk[T]{})
 	}
 	c := &s.chunks[i]
-	c.data, c.used, c.free, c.open = data, 0, 0, true
+	c.values, c.next, c.used, c.free, c.open = new([chunkSize]T), next, 0, 0, true
 	if i == 0 { // nothing has the ref 0
 		c.free, c.used = 1, 1
 	}
@@ -80,24 +74,23 @@ func (s *slab[T]) room() uint32 {
 }
 
 // at returns the value at a place.
-func (s *slab[T]) at(r ref) *T { return &s.chunks[r>>chunkBits].data.values[r&(chunkSize-1)] }
+func (s *slab[T]) at(r ref) *T { return &s.chunks[r>>chunkBits].values[r&(chunkSize-1)] }
 
 // put gives a place back.
 func (s *slab[T]) put(r ref) {
 	i, at := uint32(r>>chunkBits), uint16(r&(chunkSize-1))
 	c := &s.chunks[i]
 	var zero T
-	c.data.values[at] = zero
-	c.data.next[at] = c.free
+	c.values[at] = zero
+	c.next[at] = c.free
 	c.free = at
 	c.used--
-	s.n--
 	if !c.open {
 		c.open = true
 		s.open = append(s.open, i)
 	}
 	if c.used == 0 && len(s.open) > 1 {
-		c.data = nil
+		c.values, c.next = nil, nil
 		s.gone = append(s.gone, i)
 	}
 }
@@ -105,8 +98,8 @@ func (s *slab[T]) put(r ref) {
 // find returns what is at a place that may have been put back: the zero value
 // then, or nil.
 func (s *slab[T]) find(r ref) *T {
-	if data := s.chunks[r>>chunkBits].data; data != nil {
-		return &data.values[r&(chunkSize-1)]
+	if values := s.chunks[r>>chunkBits].values; values != nil {
+		return &values[r&(chunkSize-1)]
 	}
 	return nil
 }
@@ -128,16 +121,16 @@ func (s *slab[T]) all() iter.Seq2[ref, *T] {
 // chunk are the values of a chunk.
 func (s *slab[T]) chunk(i int) iter.Seq2[ref, *T] {
 	return func(yield func(ref, *T) bool) {
-		data := s.chunks[i].data
-		if data == nil {
+		c := s.chunks[i]
+		if c.values == nil {
 			return
 		}
 		var free [chunkSize]bool
-		for at := s.chunks[i].free; at < chunkSize; at = data.next[at] {
+		for at := c.free; at < chunkSize; at = c.next[at] {
 			free[at] = true
 		}
 		for at := range free {
-			if r := ref(i<<chunkBits | at); !free[at] && r != 0 && !yield(r, &data.values[at]) {
+			if r := ref(i<<chunkBits | at); !free[at] && r != 0 && !yield(r, &c.values[at]) {
 				return
 			}
 		}

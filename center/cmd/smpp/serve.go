@@ -350,6 +350,9 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		r.proxied = append(r.proxied, behind)
 		listeners = append(listeners, behind)
 	}
+	steady, unsteady := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer unsteady()
+	go collectSteadily(steady)
 	where := "memory"
 	var engine store.Store = &memory.Store{History: cfg.MaxHistory}
 	if file.Data != "" {
