@@ -93,7 +93,8 @@ type receiver struct {
 	joiner  sms.Joiner
 
 	mu     sync.Mutex
-	count  int
+	count  int // printed, or handed to --exec with success
+	begun  int // those, and what --exec is at
 	enough context.CancelFunc
 }
 
@@ -166,6 +167,9 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 
 // take handles one PDU. A nil error acknowledges it.
 func (r *receiver) take(ctx context.Context, b pdu.Body) error {
+	if !r.wantsMore() {
+		return pdu.StatusTemporaryAppError
+	}
 	if receipt, ok := r.profile.ReadReceipt(b); ok {
 		m, _ := r.profile.Read(b)
 		e := received{Kind: "receipt", Time: time.Now(), Source: m.Source.String(), SourceTON: uint8(m.Source.TON), Dest: m.Dest.String(), DestTON: uint8(m.Dest.TON),
@@ -203,9 +207,33 @@ func (r *receiver) message(m *sms.Message) received {
 	return e
 }
 
+// wantsMore reports whether --count allows for another message.
+func (r *receiver) wantsMore() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f.count <= 0 || r.begun < r.f.count
+}
+
+// begin is wantsMore, for a message that counts from then on.
+func (r *receiver) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f.count > 0 && r.begun >= r.f.count {
+		return false
+	}
+	r.begun++
+	return true
+}
+
 func (r *receiver) emit(ctx context.Context, e received) error {
+	if !r.begin() {
+		return pdu.StatusTemporaryAppError // for whoever comes next
+	}
 	if r.f.exec != "" {
 		if err := r.run(ctx, e); err != nil {
+			r.mu.Lock()
+			r.begun--
+			r.mu.Unlock()
 			r.a.warn(r.cmd, "--exec: %w; the message center is asked to keep the message", err)
 			return pdu.StatusTemporaryAppError
 		}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -483,6 +485,40 @@ func TestReceiveExec(t *testing.T) {
 }
 
 // Control characters of a message do not reach the terminal.
+// What comes beyond --count is left to the message center.
+func TestReceiveNoMoreThanCount(t *testing.T) {
+	isolate(t)
+	config := filepath.Join(t.TempDir(), "center.yaml")
+	if err := os.WriteFile(config, []byte("accounts: [{id: demo, password: demo, addresses: [\"8080\"]}]\nretry: [10ms]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, "--config", config, "--grace", "0s")
+	url := "smpp://demo:demo@" + s.address
+	for i := range 7 {
+		if status, _, stderr := run(t, "", "send", "--url", url, "--to", "8080", fmt.Sprint("message ", i)); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	seen := map[string]bool{}
+	handing := []string{"--count", "2"}
+	if runtime.GOOS != "windows" { // a POSIX shell is needed
+		handing = append(handing, "--exec", `echo "handed: $SMPP_TEXT"`)
+	}
+	for _, args := range [][]string{{"--count", "2"}, handing, {"--count", "3"}} {
+		status, stdout, stderr := run(t, "", append([]string{"receive", "--url", url}, args...)...)
+		if want := args[1]; status != 0 || fmt.Sprint(strings.Count(stdout, "\n")) != want {
+			t.Fatalf("%v: exit status %d: %s%s", args, status, stdout, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			_, text, _ := strings.Cut(line, ": ")
+			seen[text] = true
+		}
+	}
+	if len(seen) != 7 {
+		t.Errorf("received %v; want all 7, each once", seen)
+	}
+}
+
 func TestReceiveForPeople(t *testing.T) {
 	isolate(t)
 	srv := newCenter(t, pdu.StateDelivered)
