@@ -411,7 +411,13 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	if err := r.center.Shutdown(ctx); err != nil {
 		s := r.center.Stats()
 		a.warn(cmd, "ended after --grace %v with %d messages and receipts under way", grace, s.Live)
+		if r.disk != nil {
+			return r.disk.Err()
+		}
 		return nil
+	}
+	if r.disk != nil && r.disk.Err() != nil {
+		return r.disk.Err() // of what came to its end, not all may be known to the next start
 	}
 	if s := r.center.Stats(); s.Live > 0 && file.Data == "" {
 		a.warn(cmd, "%d messages and receipts that waited are gone", s.Live)

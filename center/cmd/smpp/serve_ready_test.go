@@ -190,7 +190,9 @@ func TestServeStoreFault(t *testing.T) {
 	if told := m.next(300 * time.Millisecond); told != nil {
 		t.Errorf("%v, though nothing can be stored", told)
 	}
-	s.stop()
+	if status := s.stop(); status != 1 {
+		t.Errorf("exit status %d; want 1", status)
+	}
 }
 
 // While it ends it is not ready, and lets nobody in.

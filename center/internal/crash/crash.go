@@ -22,6 +22,7 @@ type config struct {
 	seed                   uint64
 	program, dir           string
 	once                   bool          // messages to the ESME are delivered at most once
+	repeats                bool          // have them come again, to see that it is noticed
 	memory                 bool          // keep nothing on disk, to see that it is noticed
 	patience               time.Duration // for something that is to come, while nothing does; zero: 2 minutes
 }
@@ -66,7 +67,7 @@ func crash(ctx context.Context, c config) (*report, error) {
 	if c.patience <= 0 {
 		c.patience = 2 * time.Minute
 	}
-	if err := os.WriteFile(filepath.Join(c.dir, "center.yaml"), fmt.Appendf(nil, settings, c.once, c.seed), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "center.yaml"), fmt.Appendf(nil, settings, c.once && !c.repeats, c.seed), 0o600); err != nil {
 		return nil, err
 	}
 	s := &suite{config: c, host: newHost(c)}

@@ -61,6 +61,25 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
+// The suite notices a message center that delivers twice what it must not.
+func TestTwiceIsNoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs message centers; -short does not")
+	}
+	dir := t.TempDir()
+	program, err := build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := crash(t.Context(), config{crashes: 6, rate: 2000, senders: 64, seed: 1, program: program, dir: dir, once: true, repeats: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := strings.Join(rep.Wrong, "\n"); !strings.Contains(wrong, "delivered 2 times, at most once is promised") {
+		t.Errorf("%d messages were delivered twice, and the report says:\n%s", rep.Deliveries.Twice, wrong)
+	}
+}
+
 // The suite notices a message center that loses messages.
 func TestLossIsNoticed(t *testing.T) {
 	if testing.Short() {
