@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -36,8 +37,8 @@ func receiveCommand(a *app) *cobra.Command {
 		Use:   "receive",
 		Short: "Print the messages and receipts that come in",
 		Long: `receive binds and prints each message and receipt until it is interrupted. The
-parts of long messages are joined; what is still missing after --join-timeout is
-printed as far as it came.
+parts of long messages are joined; what is incomplete after --join-timeout, or at
+the end, is printed as far as it came.
 
 What comes is up to the message center. That of "smpp serve" hands over the
 receipts of the account and the messages to the addresses in --address-range;
@@ -95,6 +96,7 @@ type receiver struct {
 	mu     sync.Mutex
 	count  int // printed, or handed to --exec with success
 	begun  int // those, and what --exec is at
+	atEnd  atomic.Bool
 	enough context.CancelFunc
 }
 
@@ -116,7 +118,17 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 	defer cancel()
 	r := &receiver{a: a, cmd: cmd, f: f, enough: cancel}
 	r.joiner.Expiry, r.joiner.Hold = f.joinTimeout, true
-	r.joiner.Lost = func(m *sms.Message) { _ = r.emit(ctx, r.message(m)) }
+	r.joiner.Lost = func(m *sms.Message) {
+		ctx := ctx
+		if r.atEnd.Load() {
+			ctx = context.WithoutCancel(ctx)
+		}
+		_ = r.emit(ctx, r.message(m))
+	}
+	defer func() { // the parts that have come were acknowledged
+		r.atEnd.Store(true)
+		_ = r.joiner.Expire(ctx, time.Now().Add(2*f.joinTimeout)) // never fails without a store
+	}()
 
 	mux := smpp.NewMux()
 	handle := func(h smpp.Handler) smpp.Handler {
@@ -218,7 +230,7 @@ func (r *receiver) wantsMore() bool {
 func (r *receiver) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.f.count > 0 && r.begun >= r.f.count {
+	if r.f.count > 0 && r.begun >= r.f.count && !r.atEnd.Load() {
 		return false
 	}
 	r.begun++

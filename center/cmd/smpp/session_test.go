@@ -485,6 +485,24 @@ func TestReceiveExec(t *testing.T) {
 }
 
 // Control characters of a message do not reach the terminal.
+// Parts that were acknowledged are printed when receive ends before the others
+// have come.
+func TestReceiveEndsWithAPart(t *testing.T) {
+	isolate(t)
+	srv := newCenter(t, pdu.StateDelivered)
+	stdout, stderr, stop := started(t, "receive", "--url", srv.URL)
+	s := bound(t, srv)
+	if _, err := s.Deliver(t.Context(), &pdu.DeliverSM{Source: pdu.ShortCode("8080"), ESMClass: pdu.UDHI, ShortMessage: []byte("\x05\x00\x03\x01\x02\x01half")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stdout.String(); got != "" {
+		t.Errorf("printed before the end: %q", got)
+	}
+	if status := stop(); status != 0 || !strings.Contains(stdout.String(), "8080 -> (none): half (parts [2] never came)\n") {
+		t.Errorf("exit status %d, printed %q; %s", status, stdout, stderr)
+	}
+}
+
 // What comes beyond --count is left to the message center.
 func TestReceiveNoMoreThanCount(t *testing.T) {
 	isolate(t)
