@@ -320,6 +320,7 @@ func (c *Correlator) Receipt(ctx context.Context, now time.Time, r *Receipt) (*D
 	key := c.Rule.ReceiptKey(r.ID)
 	var d *Delivery
 	var part *idEntry // of a message in several parts
+	var alone bool    // no other part has the id
 	var ambiguous bool
 	var tooMany []*Receipt
 	err := c.update(ctx, now, idKey(key), func(old []byte) ([]byte, time.Time, error) {
@@ -339,9 +340,7 @@ func (c *Correlator) Receipt(ctx context.Context, now time.Time, r *Receipt) (*D
 			return old, time.Time{}, nil
 		case e.total > 1:
 			part = e
-			if r.Final() && len(rec.entries) == 1 {
-				return old, now.Add(c.grace()), nil
-			}
+			alone = len(rec.entries) == 1
 			return old, time.Time{}, nil
 		}
 		changed := e.state.apply(r)
@@ -366,6 +365,10 @@ func (c *Correlator) Receipt(ctx context.Context, now time.Time, r *Receipt) (*D
 			return nil, err
 		}
 		ambiguous = d == nil // given up long ago
+		if d != nil && r.Final() && alone {
+			// Only now, since the receipt has to find the message if it comes again. The receipt is taken whatever becomes of this.
+			_ = c.update(ctx, now, idKey(key), func(old []byte) ([]byte, time.Time, error) { return old, now.Add(c.grace()), nil })
+		}
 	}
 	if ambiguous {
 		c.unknown(r)

@@ -484,6 +484,47 @@ func TestCorrelatorStoreFails(t *testing.T) {
 	}
 }
 
+// A receipt that failed may come again at any time.
+func TestCorrelatorStoreFailsForLong(t *testing.T) {
+	for fail := 1; ; fail++ {
+		store := new(correlatorStore)
+		w := watch(&watched{Correlator: sms.Correlator{Store: store}})
+		for i, id := range []string{"x", "y"} {
+			if err := w.Track(t.Context(), noon, sms.TrackedPart{Key: "a", Part: i + 1, Total: 2, ID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.updates = 0
+		store.fail = func(n int) bool { return n == fail }
+		now := noon
+		for _, id := range []string{"x", "y"} {
+			var d *sms.Delivery
+			for try := range 2 {
+				var err error
+				if d, err = w.Receipt(t.Context(), now, receiptFor(id, "DELIVRD")); err == nil {
+					break
+				}
+				if !errors.Is(err, errStore) || try > 0 {
+					t.Fatal(err)
+				}
+				now = now.Add(time.Hour)
+				if err := w.Expire(t.Context(), now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := map[string]string{"x": "a enroute 1 +1", "y": "a delivered! +2"}[id]; short(d) != want {
+				t.Errorf("store fails at %d: %s, want %s", fail, short(d), want)
+			}
+		}
+		if len(w.unknown)+len(w.expired) > 0 {
+			t.Errorf("store fails at %d: unknown %q, expired %q", fail, w.unknown, w.expired)
+		}
+		if store.updates < fail {
+			return
+		}
+	}
+}
+
 func TestCorrelatorDamagedStore(t *testing.T) {
 	store := &correlatorStore{records: map[string]correlatorEntry{"i:x": {"garbage", noon}, "m:a": {"\x01\x05", noon}}}
 	c := sms.Correlator{Store: store}

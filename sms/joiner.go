@@ -29,8 +29,8 @@ type Joiner struct {
 	// effect with a Store.
 	MaxMessages int
 
-	// MaxOctets is the most octets that the parts kept may take at a time, 256 for each part beside its user data; 0 means
-	// 16 MiB. The oldest messages give way. With a Store, it is the most that the parts of one message may take.
+	// MaxOctets is the most octets that the parts kept may take at a time, beside their user data 256 for each part and 32 for
+	// each element of its header; 0 means 16 MiB. The oldest messages give way. With a Store, it is the most that the parts of one message may take.
 	MaxOctets int
 
 	// Hold keeps a complete message until Done is called with it. Without, it is forgotten as soon as Add has returned it,
@@ -69,8 +69,11 @@ type partial struct {
 	octets int    // of memory, about
 }
 
-// partOverhead is about what a part takes in memory beside its octets.
-const partOverhead = 256
+// What a part and an element of its header take in memory beside their octets, about.
+const (
+	partOverhead    = 256
+	elementOverhead = 32
+)
 
 func newPartial(k joinKey, since time.Time) *partial {
 	return &partial{key: k, since: since, octets: len(k.others)}
@@ -89,7 +92,7 @@ func (p *partial) part(index uint8) *Data {
 // add adds a part, which must not be there.
 func (p *partial) add(d Data) {
 	p.parts = append(p.parts, d)
-	p.octets += len(d.Raw) + partOverhead
+	p.octets += len(d.Raw) + partOverhead + len(d.Header)*elementOverhead
 }
 
 // completedBy returns all the parts in order if d is the only one missing, nil otherwise.
@@ -120,7 +123,8 @@ type held struct {
 // first to tell receipts from messages.
 //
 // A part that came before is dropped. One with the same number but other content starts a new message, and the old one is
-// lost: its sender has used the reference again. What is kept is copied, so that b stays the caller's.
+// lost: its sender has used the reference again. One that comes again after its message was complete starts a new message too,
+// as if that had been sent twice. What is kept is copied, so that b stays the caller's.
 //
 // An error is one of the Store, or of ctx if that ends while others change the same message: the part is not kept then, and
 // is to be refused so that it comes again. Without a Store there is none, and ctx has no effect.

@@ -2,6 +2,7 @@ package sms_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -160,7 +161,7 @@ func TestJoinerLost(t *testing.T) {
 	})
 	t.Run("octets", func(t *testing.T) {
 		j := newJoiner()
-		j.MaxOctets = 3 * (256 + 106)
+		j.MaxOctets = 3 * (256 + 32 + 106)
 		for i := range uint8(5) {
 			add(t, j, part(i, 2, 1, repeat(fmt.Sprint(i), 100)))
 		}
@@ -175,12 +176,81 @@ func TestJoinerLost(t *testing.T) {
 			t.Errorf("%d waiting with a part beyond the limit", j.Waiting())
 		}
 	})
+	t.Run("elements", func(t *testing.T) {
+		j := newJoiner()
+		j.MaxOctets = 30000
+		for i := range uint8(10) {
+			h := sms.UDH{sms.Concat8(i, 2, 1)}
+			for range 120 { // which take far more memory than octets
+				h = append(h, sms.Element{ID: 0x70})
+			}
+			b, err := h.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(t, j, &pdu.DeliverSM{Source: alice, Dest: acme, ESMClass: pdu.UDHI, ShortMessage: b})
+		}
+		if j.Waiting() != 6 {
+			t.Errorf("%d waiting", j.Waiting())
+		}
+	})
 	t.Run("reference used again", func(t *testing.T) {
 		j := newJoiner()
 		add(t, j, part(1, 2, 1, "a"))
 		add(t, j, part(1, 2, 1, "b"))
 		want(t, "a [2]")
 	})
+}
+
+// Messages of several senders with the same references, carried in all ways, their parts mixed and some repeated: each
+// comes out once, and as it was.
+func TestJoinerMixed(t *testing.T) {
+	type partOf struct {
+		text string
+		pdu  pdu.Body
+	}
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		missing := map[string]map[pdu.Body]bool{} // parts that did not come yet, by what the message is
+		var parts []partOf
+		for sender := range 4 {
+			source := pdu.International(fmt.Sprint(49170000000 + sender))
+			for ref := range uint16(3) {
+				for _, method := range []sms.Method{sms.ByUDH, sms.ByUDH16, sms.BySAR} {
+					text := fmt.Sprint(sender, ref, method, randomText(r))
+					list, err := sms.Profile{}.Compose(&pdu.SubmitSM{Source: source, Dest: acme}, text, &sms.Options{Method: method,
+						Reference: func(pdu.Address, pdu.Address) uint16 { return ref }})
+					if err != nil {
+						t.Fatal(err)
+					}
+					missing[text] = map[pdu.Body]bool{}
+					for _, m := range list {
+						p := partOf{text, overTheWire(t, deliver(m))}
+						missing[text][p.pdu] = true
+						parts = append(parts, p)
+						if r.IntN(3) == 0 {
+							parts = append(parts, p)
+						}
+					}
+				}
+			}
+		}
+		r.Shuffle(len(parts), func(i, k int) { parts[i], parts[k] = parts[k], parts[i] })
+		j := new(sms.Joiner)
+		for _, p := range parts {
+			if len(missing[p.text]) == 0 {
+				continue // repeated when all is over: that would be another message
+			}
+			delete(missing[p.text], p.pdu)
+			m, ok := add(t, j, p.pdu)
+			if ok != (len(missing[p.text]) == 0) || ok && (m.Text != p.text || m.Source.Addr[10] != p.text[0]) {
+				t.Fatalf("seed %d: %+v, %t for a part of %q", seed, m, ok, p.text)
+			}
+		}
+		if j.Waiting() != 0 {
+			t.Fatalf("seed %d: %d waiting", seed, j.Waiting())
+		}
+	}
 }
 
 func TestJoinerConcurrently(t *testing.T) {
