@@ -233,15 +233,17 @@ func (p *receiptParser) parse(s string) (complete bool) {
 			p.set(l, name, s[at:])
 			break
 		}
-		// The value runs to the next label; that of text only to one that is known.
+		// The value runs to the next label; that of text only to one that is known, and so does an id that begins like a label.
 		end := at
 		next, nextName, n := labelNone, "", 0
 		for ; end < len(s); end++ {
 			next, nextName, n = p.labelAt(s, end)
-			if next != labelNone && (next != labelUnknown || l != labelText) {
+			if next == labelUnknown && (l == labelText || l == labelID && p.trim(s[at:end]) == "") {
+				next = labelNone
+			}
+			if next != labelNone {
 				break
 			}
-			next = labelNone
 		}
 		p.set(l, name, s[at:end])
 		at, l, name = end+n, next, nextName

@@ -234,6 +234,8 @@ func TestParseReceipt(t *testing.T) {
 		{"CRLF", "id:1\r\nstat:DELIVRD\r\nDONE \r\n date:2403011230\r\n", true, sms.Receipt{ID: "1", Stat: "DELIVRD", State: 2, HasState: true, DoneDate: time.Date(2024, 3, 1, 12, 30, 0, 0, time.UTC)}},
 		{"prefix", "Receipt id:1 stat:DELIVRD", true, sms.Receipt{ID: "1", Stat: "DELIVRD", State: 2, HasState: true}},
 		{"label inside a word", "id:xid:1 stat:DELIVRD", true, sms.Receipt{ID: "xid:1", Stat: "DELIVRD", State: 2, HasState: true}},
+		{"id that begins like a label", "id: node-1:17 stat:DELIVRD", true, sms.Receipt{ID: "node-1:17", Stat: "DELIVRD", State: 2, HasState: true}},
+		{"no id in front of a label", "id: sub:001 stat:DELIVRD", false, sms.Receipt{}},
 		{"unknown labels", "id:1 mccmnc:26201 stat:DELIVRD price:0.01 EUR err:0", true, sms.Receipt{ID: "1", Stat: "DELIVRD", State: 2, HasState: true, Err: "0",
 			Unknown: []sms.Field{{Label: "mccmnc", Value: "26201"}, {Label: "price", Value: "0.01 EUR"}}}},
 		{"text before id ends at a label that is known", "text:see note: ok id:1 stat:DELIVRD", true, sms.Receipt{ID: "1", Stat: "DELIVRD", State: 2, HasState: true, Text: "see note: ok", HasText: true}},
