@@ -55,6 +55,7 @@ type Correlator struct {
 
 	// Expired, if set, is called with a message that is given up before all its receipts have come, by whichever method
 	// finds it. That is when Expiry is over, when room is wanted, or when the message center gives its id to another message.
+	// If only failures are reported, by pdu.FailureReceipt, it tells of the messages that arrived.
 	Expired func(*Delivery)
 
 	// Unknown, if set, is called with a receipt that belongs to no message: no response came within Grace, or it has no ID,
@@ -75,7 +76,8 @@ type TrackedPart struct {
 	// ID is the message id of the response, empty if there is none.
 	ID string
 
-	// NoReceipt tells that no receipt was asked for. Such a part has no influence on the state of the message.
+	// NoReceipt tells that no receipt was asked for. Such a part has no influence on the state of the message unless a final
+	// one comes all the same.
 	NoReceipt bool
 
 	// Refused tells that the part was not accepted or not even sent. It counts as rejected.
@@ -209,8 +211,9 @@ func (c *Correlator) grace() time.Duration {
 	return c.Grace
 }
 
-// Track takes the answer to a submission that came at the time now. Tracking the same again changes nothing; a part that
-// is submitted once more takes the new ID. The error is an [*Error] for a part that makes no sense, else one of the Store; then
+// Track takes the answer to a submission that came at the time now. Tracking the same again changes nothing; a part of several
+// that is submitted once more takes the new ID. A message in one piece is to have another Key then, since its old ID still
+// stands for it. The error is an [*Error] for a part that makes no sense, else one of the Store; then
 // Track may be called again.
 func (c *Correlator) Track(ctx context.Context, now time.Time, t TrackedPart) error {
 	if t.Part == 0 && t.Total == 0 {

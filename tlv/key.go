@@ -12,7 +12,7 @@ import (
 type Definition struct {
 	Tag      Tag
 	Name     string
-	Kind     string // "uint8", "uint16", "uint32", "cstring", "octets", or a word of NewForm
+	Kind     string // "uint8", "uint16", "uint32", "empty", "cstring", "octets", "digits", or a word of NewForm
 	Min, Max int    // octets of the value
 	Repeated bool   // several may be in one PDU
 
