@@ -167,7 +167,7 @@ func (srv *Server) limitsNow() *Limits {
 }
 
 // Timers are those of a Server that can be changed while it serves; see its
-// fields of these names.
+// fields of these names. Zero is the default, negative is off.
 type Timers struct{ ResponseTimeout, EnquireLink, Inactivity time.Duration }
 
 // SetTimers puts other timers in the place of the server's, for connections that

@@ -76,8 +76,9 @@ func (cfg Config) settings() (*settings, error) {
 }
 
 // Reconfigure puts another Config in the place of the one that holds, while all
-// sessions live but those of accounts that are gone. SystemID, Store,
-// MaxHistory, TLS, Observe, Trace and Logger stay as they are. The rest counts
+// sessions live but those of accounts that are gone. SystemID, Store, TLS,
+// Observe, Trace and Logger stay as they are, and MaxHistory is of no effect with
+// a Store. The rest counts
 // from then on: accounts as with SetAccounts; windows, timers and Linger for
 // sessions that bind from then on, limits for what else comes; validities,
 // texts, lists, areas and the handset for messages that are submitted; the form,
@@ -112,6 +113,9 @@ func (c *Center) Reconfigure(cfg Config) error {
 	c.table.SetLinger(s.linger)
 	c.server.SetLimits(s.limits)
 	c.server.SetTimers(s.timers)
+	if m, ok := c.store.(*memory.Store); ok && c.ownStore {
+		m.SetHistory(cfg.MaxHistory)
+	}
 	select {
 	case c.replan <- struct{}{}:
 	default:

@@ -253,7 +253,7 @@ func (f *File) keys() []key {
 		{name: "system_id", value: cstring(&c.SystemID, 1, 15), zero: "smpp", about: "What the message center calls itself."},
 		{name: "simulate", live: true, value: simulated(&f.Simulate), zero: "deliver", about: "How the simulated handset behaves that every number has which nobody receives for; see `smpp serve --help`."},
 		{name: "log_level", live: true, value: oneOf(&f.LogLevel, "debug", "info", "warn", "error"), zero: "info", about: "What is logged."},
-		{name: "log_format", value: oneOf(&f.LogFormat, "text", "json"), zero: "text", about: "How it is logged."},
+		{name: "log_format", live: true, value: oneOf(&f.LogFormat, "text", "json"), zero: "text", about: "How it is logged."},
 		{name: "grace", live: true, value: duration(&f.Grace, 0), zero: "10s", about: "How long to deliver what can be when it ends."},
 		{name: "accounts", live: true, value: entries(&c.Accounts, accountKeys, newAccount, finishAccount), zero: "demo with the password demo", about: "Who may bind."},
 		{name: "bind_failure", live: true, about: "What answers a bind with wrong credentials: ESME_RBINDFAIL, ESME_RINVSYSID or ESME_RINVPASWD. The default tells nobody whether there is such an account.", keys: []key{
@@ -281,7 +281,7 @@ func (f *File) keys() []key {
 		{name: "max_per_account", live: true, value: count(&c.MaxPerAccount, 1, 100_000_000), zero: "half of max_waiting", about: "The same for a single account."},
 		{name: "retention", live: true, value: duration(&c.Retention, time.Second), zero: "24h", about: "How long a message is known after its end, for query_sm."},
 		{name: "text_retention", live: true, value: duration(&c.TextRetention, 0), zero: "0s", about: "How long its text is."},
-		{name: "max_history", value: count(&c.MaxHistory, 1, 100_000_000), zero: "200000", about: "How many messages are known after their end, in memory."},
+		{name: "max_history", live: true, value: count(&c.MaxHistory, 1, 100_000_000), zero: "200000", about: "How many messages are known after their end, in memory."},
 		{name: "transaction", live: true, value: duration(&c.Transaction, time.Second), zero: "30s", about: "How long a delivery in transaction mode may take."},
 		{name: "default_texts", live: true, value: defaultTexts(&c.DefaultTexts), about: "The canned messages by their sm_default_msg_id."},
 		{name: "lists", live: true, value: lists(&c.Lists), about: "Distribution lists for submit_multi that every account may use."},

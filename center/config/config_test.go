@@ -244,8 +244,8 @@ func TestChanged(t *testing.T) {
 	if len(live)+len(restart) > 0 {
 		t.Errorf("the same file has changed: %v, %v", live, restart)
 	}
-	live, restart = config.Changed(parse("accounts: [{id: a}]\nwindow: 5"), parse("accounts: [{id: b}]\nlimits: {unbound: 1}\nlog_level: warn\nlog_format: json"))
-	if !reflect.DeepEqual(live, []string{"log_level", "accounts", "limits.unbound", "window"}) || !reflect.DeepEqual(restart, []string{"log_format"}) {
+	live, restart = config.Changed(parse("accounts: [{id: a}]\nwindow: 5"), parse("accounts: [{id: b}]\nlimits: {unbound: 1}\nlog_level: warn\nsystem_id: other"))
+	if !reflect.DeepEqual(live, []string{"log_level", "accounts", "limits.unbound", "window"}) || !reflect.DeepEqual(restart, []string{"system_id"}) {
 		t.Errorf("changed %v, %v", live, restart)
 	}
 }

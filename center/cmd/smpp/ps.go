@@ -140,8 +140,10 @@ func reloadCommand(a *app) *cobra.Command {
 		Use:   "reload",
 		Short: "Have a message center read its configuration and certificates again",
 		Long: `reload has a message center that smpp serve runs read its configuration and its
-certificates again. Sessions live on, but those of accounts that are gone. When
-the file is wrong, what held before goes on to, and reload says what is wrong.`,
+certificates again, and tells which keys have changed, and which of them wait for
+a restart: those that docs/center.md does not mark. Sessions live on, but those of
+accounts that are gone. When the file is wrong, nothing changes, and reload says
+what is wrong.`,
 		Example: `  smpp reload
   smpp reload --data /var/lib/smpp --json`,
 		Args: noArgs,

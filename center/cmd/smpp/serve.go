@@ -311,10 +311,8 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		return &usageError{err}
 	}
 	options := &slog.HandlerOptions{Level: &r.level}
-	r.log = slog.New(slog.NewTextHandler(a.stderr, options))
-	if file.LogFormat == "json" {
-		r.log = slog.New(slog.NewJSONHandler(a.stderr, options))
-	}
+	r.json.Store(file.LogFormat == "json")
+	r.log = slog.New(&logHandler{json: &r.json, text: slog.NewTextHandler(a.stderr, options), object: slog.NewJSONHandler(a.stderr, options)})
 	conf, err := f.secure(file, r.badCertificate)
 	if err != nil {
 		return &usageError{err}
@@ -354,7 +352,8 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 	defer unsteady()
 	go collectSteadily(steady)
 	where := "memory"
-	var engine store.Store = &memory.Store{History: cfg.MaxHistory}
+	r.memory = &memory.Store{History: cfg.MaxHistory}
+	var engine store.Store = r.memory
 	if file.Data != "" {
 		r.disk, err = pebble.Open(file.Data, pebble.Options{KeepText: cfg.TextRetention > 0, Reserve: file.Reserve, FS: a.disk, Logger: r.log})
 		if err != nil {

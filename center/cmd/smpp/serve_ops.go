@@ -24,6 +24,7 @@ import (
 	"github.com/godwit-sms/smpp/center/config"
 	"github.com/godwit-sms/smpp/center/metrics"
 	"github.com/godwit-sms/smpp/center/proxy"
+	"github.com/godwit-sms/smpp/center/store/memory"
 	"github.com/godwit-sms/smpp/center/store/pebble"
 	"github.com/godwit-sms/smpp/center/systemd"
 	"github.com/spf13/cobra"
@@ -35,7 +36,9 @@ type running struct {
 	flags  *serveFlags
 	log    *slog.Logger
 	level  slog.LevelVar
+	json   atomic.Bool // the form of the log
 	center *center.Center
+	memory *memory.Store // when there is no disk
 	disk   *pebble.Store // nil: memory
 	meter  *metrics.Meter
 	notify systemd.Notifier
@@ -51,6 +54,37 @@ type running struct {
 
 	reloading sync.Mutex
 	current   *config.File
+}
+
+// A logHandler writes the log in one of two forms, which may change.
+type logHandler struct {
+	json         *atomic.Bool
+	text, object slog.Handler
+}
+
+func (h *logHandler) now() slog.Handler {
+	if h.json.Load() {
+		return h.object
+	}
+	return h.text
+}
+
+// Enabled is that of both.
+func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.text.Enabled(ctx, level)
+}
+
+// Handle writes in the form of now.
+func (h *logHandler) Handle(ctx context.Context, r slog.Record) error { return h.now().Handle(ctx, r) }
+
+// WithAttrs adds to both.
+func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &logHandler{h.json, h.text.WithAttrs(attrs), h.object.WithAttrs(attrs)}
+}
+
+// WithGroup opens a group in both.
+func (h *logHandler) WithGroup(name string) slog.Handler {
+	return &logHandler{h.json, h.text.WithGroup(name), h.object.WithGroup(name)}
 }
 
 var _ admin.Control = (*running)(nil)
@@ -372,7 +406,9 @@ func (r *running) reload() (admin.Reloaded, error) {
 	for _, l := range r.proxied {
 		l.Trust(file.Proxies, file.OnlyProxy)
 	}
+	r.memory.SetHistory(file.Center.MaxHistory)
 	r.level.Set(level)
+	r.json.Store(file.LogFormat == "json")
 	r.current = file
 	return done, nil
 }

@@ -30,20 +30,6 @@ import (
 	"github.com/godwit-sms/smpp/pdu"
 )
 
-// eventually asks now and then, for half a minute at most.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for range 6000 {
-		if done() {
-			return
-		}
-		<-tick.C
-	}
-	t.Fatalf("%s: not in half a minute", what)
-}
-
 // ended waits until a session has ended.
 func ended(t *testing.T, s *library.Session) {
 	t.Helper()
@@ -160,11 +146,11 @@ func TestServeReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config("accounts: [{id: acme, password_hash: '" + hash + "', sources: [ACME]}]\nwindow: 7\nlog_level: debug\nlog_format: json\nmax_history: 7\ndefault_texts: {7: Good morning}\n")
+	config("accounts: [{id: acme, password_hash: '" + hash + "', sources: [ACME]}]\nwindow: 7\nlog_level: debug\nsystem_id: other\npcap: {file: x, size: 1GiB}\ndefault_texts: {7: Good morning}\n")
 	old := session.TLS().PeerCertificates[0].SerialNumber
 	writeCertificate(t, dir) // another one
 	status, out, errs := call(t, smpp.Run, "", "reload", "--data", data)
-	if status != 0 || !strings.Contains(out, "changed: log_level, accounts, window, default_texts\n") || !strings.Contains(out, "takes a restart: log_format, max_history\n") {
+	if status != 0 || !strings.Contains(out, "changed: log_level, accounts, window, default_texts\n") || !strings.Contains(out, "takes a restart: pcap.file, pcap.size, system_id\n") {
 		t.Errorf("reload: exit status %d, %q, %q", status, out, errs)
 	}
 	ended(t, gone)
@@ -610,6 +596,52 @@ func TestServeReloadCertificate(t *testing.T) {
 	}
 	if _, body := get(t, httpAddress.FindString(s.line)+"/metrics"); !strings.Contains(body, "smpp_reloads_total{outcome=\"done\"} 1\n") || !strings.Contains(body, "smpp_reloads_total{outcome=\"failed\"} 2\n") {
 		t.Error("the metrics do not tell of three reloads")
+	}
+}
+
+// The log takes another form, and memory forgets more.
+func TestServeReloadLogAndHistory(t *testing.T) {
+	dir, socket := filepath.Dir(isolate(t)), filepath.Join(t.TempDir(), "s")
+	file := write(t, filepath.Join(dir, "center.yaml"), "simulate: deliver:delay=0s\n")
+	s := serve(t, "--config", file, "--admin", socket)
+	url := "smpp://demo:demo@" + s.address
+	send := func() string {
+		t.Helper()
+		status, out, errs := call(t, smpp.Run, "", "send", "--url", url, "--to", "491701234567", "--from", "ACME", "--receipt", "hi")
+		if status != 0 {
+			t.Fatal(errs)
+		}
+		return strings.Fields(out)[0]
+	}
+	known := func(id string) bool {
+		status, _, _ := call(t, smpp.Run, "", "query", "--url", url, "--from", "ACME", id)
+		return status == 0
+	}
+	first, second := send(), send()
+	if !known(first) || !known(second) {
+		t.Error("messages are forgotten at once")
+	}
+	write(t, file, "simulate: deliver:delay=0s\nlog_format: json\nmax_history: 1\n")
+	if status, out, errs := call(t, smpp.Run, "", "reload", "--admin", socket); status != 0 || out != "changed: log_format, max_history\n" {
+		t.Fatalf("reload: exit status %d, %q, %q", status, out, errs)
+	}
+	if known(first) || !known(second) {
+		t.Errorf("known: %t, %t; want the last of them", known(first), known(second))
+	}
+	s.stop()
+	text, objects := 0, 0
+	for line := range strings.Lines(s.stderr.String()) {
+		switch {
+		case json.Valid([]byte(line)):
+			objects++
+		case strings.HasPrefix(line, "time=") && objects == 0:
+			text++
+		default:
+			t.Errorf("log line %q after %d objects", line, objects)
+		}
+	}
+	if text == 0 || objects < 2 {
+		t.Errorf("%d lines of text, %d objects", text, objects)
 	}
 }
 

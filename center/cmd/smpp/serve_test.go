@@ -81,6 +81,20 @@ func serveOn(t *testing.T, disk vfs.FS, args ...string) *served {
 	return s
 }
 
+// eventually asks now and then, for half a minute at most.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 6000 {
+		if done() {
+			return
+		}
+		<-tick.C
+	}
+	t.Fatalf("%s: not in half a minute", what)
+}
+
 func TestServe(t *testing.T) {
 	isolate(t)
 	s := serve(t, "--account", "acme:sesame", "--account", "shop:hidden", "--simulate", "deliver:delay=10ms")

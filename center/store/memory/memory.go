@@ -20,7 +20,8 @@ const DefaultHistory = 200_000
 // messages are kept whole, history without its content.
 type Store struct {
 	// History is how many final messages are kept at most; the oldest give way.
-	// Zero: DefaultHistory; negative: none.
+	// Zero: DefaultHistory; negative: none. SetHistory changes it once the store is
+	// in use.
 	History int
 
 	mu       sync.RWMutex
@@ -141,15 +142,29 @@ func (s *Store) apply(op *store.Op) {
 		m.Text, m.TLVs, m.Sent = nil, nil, false
 		s.messages[op.ID] = &m
 		s.final = append(s.final, op.ID)
-		limit := s.History
-		if limit == 0 {
-			limit = DefaultHistory
-		}
-		for len(s.final)-s.head > max(limit, 0) {
-			s.forgetOldest()
-		}
+		s.bound()
 	case store.Remove:
 		s.forget(op.ID)
+	}
+}
+
+// SetHistory puts another bound in the place of History, while the store is in
+// use or not.
+func (s *Store) SetHistory(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.History = n
+	s.bound()
+}
+
+// bound forgets what is too much of history.
+func (s *Store) bound() {
+	limit := s.History
+	if limit == 0 {
+		limit = DefaultHistory
+	}
+	for len(s.final)-s.head > max(limit, 0) {
+		s.forgetOldest()
 	}
 }
 

@@ -32,4 +32,10 @@ func TestHistoryIsBounded(t *testing.T) {
 			t.Fatalf("message %d of %d with a history of 10: %v", i, len(all), err)
 		}
 	}
+	s.SetHistory(3)
+	for i, id := range all[len(all)-10:] {
+		if _, err := s.Get(t.Context(), id); (err == nil) != (i >= 7) {
+			t.Errorf("message %d of 10 with a history of 3: %v", i, err)
+		}
+	}
 }
