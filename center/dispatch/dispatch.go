@@ -343,6 +343,9 @@ func (d *Dispatcher) Submit(ctx context.Context, msgs ...*message.Message) error
 	}
 	var few [1]store.Op
 	ops := few[:0]
+	if need > 1 {
+		ops = make([]store.Op, 0, need)
+	}
 	for _, m := range msgs {
 		ops = append(ops, store.Op{Kind: store.Accept, Message: m})
 	}

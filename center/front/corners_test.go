@@ -447,3 +447,74 @@ func TestComesAndGoes(t *testing.T) {
 		}
 	})
 }
+
+// Messages that are sent without waiting for the responses keep their order, and
+// those that are refused do not take others with them.
+func TestIntake(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		const n = 2000
+		many := fmt.Sprint(n/4, " to many")
+		place := func(s string) (i int) {
+			_, _ = fmt.Sscan(s, &i)
+			return i
+		}
+		b := open(t, center.Config{Store: s, MaxPerAccount: n - 500, ServiceTypes: []string{"CMT"}, Accounts: []account.Account{{ID: "demo", Password: "demo", Addresses: []string{"8080"}}}})
+		defer b.close()
+		for _, version := range []pdu.Version{pdu.V33, pdu.V50} {
+			e := b.bind(smpp.Config{Version: version, Bind: smpp.Transmitter}, nil)
+			var mu sync.Mutex
+			var want []string
+			full, wrong := 0, 0
+			for i := range n {
+				m := text(pdu.ShortCode("8080"), fmt.Sprint(i))
+				if i%7 == 0 {
+					m.ServiceType = "none"
+				}
+				err := smpp.Go(t.Context(), e.Session, m, func(resp *pdu.SubmitSMResp, err error) {
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case isStatus(err, pdu.StatusQueueFull):
+						full++
+					case isStatus(err, pdu.StatusInvalidServiceType):
+						wrong++
+					case err != nil:
+						t.Error(err)
+					case (len(resp.MessageID) == 8) != (version == pdu.V33):
+						t.Errorf("message_id %q", resp.MessageID)
+					default:
+						want = append(want, fmt.Sprint(i))
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i == n/4 {
+					multi := &pdu.SubmitMulti{Source: acme, ShortMessage: []byte(many), Dests: pdu.To(pdu.ShortCode("8080"), pdu.ShortCode("8080"))}
+					if err := smpp.Go(t.Context(), e.Session, multi, func(_ *pdu.SubmitMultiResp, err error) {
+						mu.Lock()
+						defer mu.Unlock()
+						if err != nil {
+							t.Error(err)
+						}
+						want = append(want, many, many)
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(time.Second)
+			r := b.bind(smpp.Config{Bind: smpp.Receiver}, nil)
+			got := r.texts(time.Minute)
+			mu.Lock()
+			slices.SortStableFunc(want, func(a, b string) int { return place(a) - place(b) })
+			if wrong != (n+6)/7 || !slices.Equal(got, want) || full+wrong+len(want) != n+2 {
+				t.Errorf("%v: %d wrong, %d when it was full; received %d in order %v; want %d", version, wrong, full, len(got), slices.Equal(got, want), len(want))
+			}
+			mu.Unlock()
+			_ = r.Close()
+			_ = e.Close()
+			synctest.Wait()
+		}
+	})
+}

@@ -167,6 +167,9 @@ type caller struct {
 	binding *binding
 	account *account.Account // as it is now
 	version pdu.Version
+	// later, when set, gets the messages that are to be accepted, instead of that
+	// being done and waited for.
+	later *[]*message.Message
 }
 
 // A binding is what a session was granted.
@@ -176,7 +179,36 @@ type binding struct {
 	pattern route.Pattern
 	areas   []string // whose broadcasts it wants, beside those of its account
 
+	intake   intake
 	receiver *receiver // once it is bound as one
+}
+
+// caller returns who sends what comes on a session, or false before the bind,
+// when nothing is handled.
+func (f *Front) caller(s *smpp.Session) (c caller, ok bool) {
+	c = caller{session: s, version: s.Version()}
+	if a := s.Account(); a != nil {
+		c.binding, ok = a.Value.(*binding)
+	}
+	if !ok {
+		return c, false
+	}
+	if c.account = f.cfg.Accounts.Get(c.binding.account.ID); c.account == nil {
+		c.account = c.binding.account // it is gone, and its sessions are about to be
+	}
+	return c, true
+}
+
+// observe returns the status that answers a request, and tells of it.
+func (f *Front) observe(c caller, id pdu.CommandID, err error) (status pdu.Status) {
+	if err != nil && !errors.As(err, &status) {
+		f.log.Error("request failed", "command", id.String(), "account", c.binding.account.ID, "error", err)
+		status = pdu.StatusSystemError
+	}
+	if f.cfg.Observe != nil {
+		f.cfg.Observe(id, status)
+	}
+	return status
 }
 
 // handle makes fn the handler of its request, in the way that suits the store.
@@ -184,64 +216,77 @@ func handle[Req pdu.Request[Resp], Resp interface {
 	comparable
 	pdu.Body
 }](f *Front, mux *smpp.Mux, fn func(context.Context, caller, Req) (Resp, error)) {
-	h := func(ctx context.Context, req Req) (Resp, error) {
-		s := smpp.SessionFrom(ctx)
-		c := caller{session: s, version: s.Version()}
-		var none Resp
-		if a := s.Account(); a != nil {
-			c.binding, _ = a.Value.(*binding)
+	inner := smpp.HandlerFor(func(ctx context.Context, req Req) (resp Resp, err error) {
+		c, ok := f.caller(smpp.SessionFrom(ctx))
+		if !ok {
+			return resp, pdu.StatusInvalidBindStatus
 		}
-		if c.binding == nil {
-			return none, pdu.StatusInvalidBindStatus // cannot be: nothing is handled before the bind
+		resp, err = fn(ctx, c, req)
+		if status := f.observe(c, req.Command(), err); status != pdu.StatusOK {
+			return resp, status
 		}
-		if c.account = f.cfg.Accounts.Get(c.binding.account.ID); c.account == nil {
-			c.account = c.binding.account // it is gone, and its sessions are about to be
-		}
-		resp, err := fn(ctx, c, req)
-		var status pdu.Status
-		if f.cfg.Observe != nil {
-			defer func() {
-				if err != nil && !errors.As(err, &status) {
-					status = pdu.StatusSystemError
-				}
-				f.cfg.Observe(req.Command(), status)
-			}()
-		}
-		if err != nil && !errors.As(err, &status) {
-			f.log.Error("request failed", "command", req.Command().String(), "account", c.binding.account.ID, "error", err)
-			return resp, pdu.StatusSystemError
-		}
-		return resp, err
-	}
-	if !f.cfg.Inline {
-		smpp.Handle(mux, h)
-		return
-	}
+		return resp, nil
+	})
 	var req Req
-	inner := smpp.HandlerFor(h)
-	if !mayBlock(req.Command()) {
-		mux.Handle(req.Command(), smpp.Inline(inner))
-		return
+	id := req.Command()
+	switch {
+	case f.cfg.Inline && !mayBlock(id):
+		mux.Handle(id, smpp.Inline(inner))
+	case f.cfg.Inline:
+		mux.Handle(id, smpp.Inline(smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
+			if waits(in.Body) {
+				go f.serveApart(inner, w, in)
+			} else {
+				inner.ServeSMPP(w, in)
+			}
+		})))
+	case !submits(id):
+		mux.Handle(id, inner)
+	default:
+		mux.Handle(id, smpp.Inline(smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
+			req, isOne := in.Body.(Req)
+			c, bound := f.caller(in.Session())
+			switch {
+			case !isOne || !bound || waits(in.Body):
+				go f.serveApart(inner, w, in)
+				return
+			case takesTurn(in.Body, c.version):
+				c.binding.intake.push(submitted{run: func() { f.serveApart(inner, w, in) }})
+				return
+			}
+			var msgs []*message.Message
+			c.later = &msgs
+			resp, err := fn(in.Context(), c, req)
+			if err == nil && len(msgs) > 0 {
+				c.binding.intake.push(submitted{ctx: in.Context(), msgs: msgs, done: func(err error) {
+					if err != nil {
+						f.answer(c, w, id, nil, statusOf(err, pdu.StatusSubmitFailed))
+						return
+					}
+					f.answer(c, w, id, resp, nil)
+				}})
+				return
+			}
+			var none Resp
+			if resp == none {
+				f.answer(c, w, id, nil, err)
+				return
+			}
+			f.answer(c, w, id, resp, err)
+		})))
 	}
-	mux.Handle(req.Command(), smpp.Inline(smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) {
-		if waits(in.Body) {
-			go f.serveApart(inner, w, in)
-		} else {
-			inner.ServeSMPP(w, in)
-		}
-	})))
 }
 
-// serveApart answers a request on a goroutine of its own.
+// serveApart answers a request on another goroutine than that of the session.
 func (f *Front) serveApart(h smpp.Handler, w smpp.ResponseWriter, in *smpp.Incoming) {
-	defer func() {
-		if v := recover(); v != nil {
-			f.log.Error("handler panicked", "command", in.Header.Command.String(), "panic", v)
-			_ = w.Respond(pdu.StatusSystemError, nil) // the session may have ended
-		}
-	}()
+	defer f.guard(in.Header.Command.String(), func() {
+		_ = w.Respond(pdu.StatusSystemError, nil) // the session may have ended
+	})
 	h.ServeSMPP(w, in)
 }
+
+// submits reports whether a request is a submission.
+func submits(id pdu.CommandID) bool { return mayBlock(id) || id == pdu.IDSubmitMulti }
 
 // mayBlock reports whether a request may have to wait for a delivery.
 func mayBlock(id pdu.CommandID) bool { return id == pdu.IDSubmitSM || id == pdu.IDDataSM }
@@ -298,7 +343,7 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		window = f.set().Window
 	}
 	return &smpp.Account{
-		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b)},
+		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b), intake: intake{front: f}},
 		MaxBinds: a.MaxBinds, MaxTransmitters: a.MaxTransmitters, MaxReceivers: a.MaxReceivers, MaxTransceivers: a.MaxTransceivers,
 		Rate: a.Rate, SessionRate: a.SessionRate,
 	}, nil

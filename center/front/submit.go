@@ -212,8 +212,8 @@ func (f *Front) identify(c caller, m *message.Message) {
 	m.Detach()
 }
 
-// accept commits the messages of one request, which get consecutive ids. The
-// first has the message_id.
+// accept commits the messages of one request, which get consecutive ids, or has
+// the caller do so later. The first has the message_id.
 func (f *Front) accept(ctx context.Context, c caller, now time.Time, msgs ...*message.Message) (string, error) {
 	id := f.cfg.Dispatcher.NextID(now, len(msgs))
 	for i, m := range msgs {
@@ -221,6 +221,10 @@ func (f *Front) accept(ctx context.Context, c caller, now time.Time, msgs ...*me
 	}
 	if len(msgs) > 1 {
 		msgs[0].Dests = len(msgs)
+	}
+	if c.later != nil {
+		*c.later = msgs
+		return msgs[0].MessageID(), nil
 	}
 	if c.version >= pdu.V34 {
 		return msgs[0].MessageID(), statusOf(f.cfg.Dispatcher.Submit(ctx, msgs...), pdu.StatusSubmitFailed)

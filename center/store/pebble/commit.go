@@ -204,25 +204,29 @@ func (g *batch) add(r *request) error {
 	}
 	var only change // of the only operation, as a rule
 	var next map[message.ID]*change
-	if len(r.ops) > 1 {
+	var each []change // or of those that are all about different messages
+	switch {
+	case len(r.ops) > 1 && ascending(r.ops):
+		each = make([]change, len(r.ops))
+	case len(r.ops) > 1:
 		next = make(map[message.ID]*change, len(r.ops))
 	}
 	var aliases map[string]message.ID
 	for i := range r.ops {
 		op := &r.ops[i]
-		id := op.ID
-		if op.Message != nil {
-			id = op.Message.ID
-		}
+		id := about(op)
 		c := next[id]
 		if c == nil {
 			old, err := g.look(id, op.Kind)
 			if err != nil {
 				return err
 			}
-			if next == nil {
+			switch {
+			case each != nil:
+				c = &each[i]
+			case next == nil:
 				c = &only
-			} else {
+			default:
 				c = new(change)
 				next[id] = c
 			}
@@ -247,11 +251,12 @@ func (g *batch) add(r *request) error {
 		}
 	}
 	if next == nil && len(r.ops) == 1 {
-		id := r.ops[0].ID
-		if m := r.ops[0].Message; m != nil {
-			id = m.ID
+		return g.keep(about(&r.ops[0]), only)
+	}
+	for i := range each {
+		if err := g.keep(about(&r.ops[i]), each[i]); err != nil {
+			return err
 		}
-		return g.keep(id, only)
 	}
 	for id, c := range next {
 		if err := g.keep(id, *c); err != nil {
@@ -259,6 +264,25 @@ func (g *batch) add(r *request) error {
 		}
 	}
 	return nil
+}
+
+// about returns the id of the message that an operation is about.
+func about(op *store.Op) message.ID {
+	if op.Message != nil {
+		return op.Message.ID
+	}
+	return op.ID
+}
+
+// ascending reports whether no two operations are about the same message, as can
+// be seen at a glance.
+func ascending(ops []store.Op) bool {
+	for i := 1; i < len(ops); i++ {
+		if about(&ops[i]) <= about(&ops[i-1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // keep writes what a message has become, and remembers it.
