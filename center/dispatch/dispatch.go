@@ -130,7 +130,8 @@ type Config struct {
 
 	// Receipt makes the receipt or notification (by its Kind) that tells of m in
 	// its state, or nil for none. It sets everything but the ID, and must not keep
-	// m. Nil: there are none.
+	// m. A dpf_result is added when the delivery pending flag of m is set. Nil:
+	// there are none.
 	Receipt func(m *message.Message, kind message.Kind, at time.Time) *message.Message
 	// Alert makes the delivery pending flag of m, a message of kind Alert in state
 	// scheduled, or nil for none. It sets everything but the ID. Nil: there are
@@ -1225,26 +1226,58 @@ func (d *Dispatcher) tell(n note) {
 // is alerted, once. It reports whether the flag is set, and since when does not
 // matter. SMPP v5.0, section 4.8.4.54.
 func (d *Dispatcher) Flag(ctx context.Context, m *message.Message) (bool, error) {
-	if d.cfg.Alert == nil {
-		return false, nil
-	}
-	now := time.Now()
-	alert := d.cfg.Alert(m, now)
+	alert, set := d.newAlert(m, time.Now())
 	if alert == nil {
-		return false, nil
+		return set, nil
 	}
-	tag := d.tagOf(alert)
-	d.mu.Lock()
-	set := slices.ContainsFunc(d.alerts[Key{TON: alert.Source.TON, Addr: alert.Source.Addr}], func(e *entry) bool { return e.tag == tag })
-	d.mu.Unlock()
-	if set {
-		return true, nil
-	}
-	alert.ID = d.ids.Next(now, 1)
 	if err := d.Submit(ctx, alert); err != nil {
 		return false, err
 	}
 	return true, nil
+}
+
+// newAlert makes the delivery pending flag of a message, or returns nil and
+// whether it is set already.
+func (d *Dispatcher) newAlert(m *message.Message, now time.Time) (alert *message.Message, set bool) {
+	if d.cfg.Alert == nil {
+		return nil, false
+	}
+	if alert = d.cfg.Alert(m, now); alert == nil {
+		return nil, false
+	}
+	tag := d.tagOf(alert)
+	d.mu.Lock()
+	set = slices.ContainsFunc(d.alerts[Key{TON: alert.Source.TON, Addr: alert.Source.Addr}], func(e *entry) bool { return e.tag == tag })
+	d.mu.Unlock()
+	if set {
+		return nil, true
+	}
+	alert.ID = d.ids.Next(now, 1)
+	return alert, false
+}
+
+// pend sets the delivery pending flag of a message that comes to its end, if it
+// asks for it: it reports whether the flag is set by then, and returns the flag
+// if it has to be committed for that. made has those of the same commit.
+func (d *Dispatcher) pend(m *message.Message, event message.Event, now time.Time, made *map[uint64]struct{}) (alert *message.Message, set bool) {
+	if m.Kind != message.Normal || event == message.Deliver || event == message.Accept {
+		return nil, false
+	}
+	if asked, _ := pdu.TLVSetDPF.Get(m.TLVs); asked != 1 {
+		return nil, false
+	}
+	if alert, set = d.newAlert(m, now); alert == nil || event != message.Expire || m.State == pdu.StateUnknown {
+		return nil, set
+	}
+	tag := d.tagOf(alert)
+	if _, twice := (*made)[tag]; twice {
+		return nil, true
+	}
+	if *made == nil {
+		*made = make(map[uint64]struct{})
+	}
+	(*made)[tag] = struct{}{}
+	return alert, true
 }
 
 // notify makes an intermediate notification, if there is room for one.
@@ -1301,9 +1334,9 @@ func (d *Dispatcher) insist(endings []ending) {
 func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 	now := time.Now()
 	ops := make([]store.Op, 0, 2*len(endings))
-	receipts := make([]*message.Message, 0, len(endings))
-	var ended message.Message      // that a receipt tells of
-	var pending []*message.Message // that expired and ask for the delivery pending flag
+	news := make([]*message.Message, 0, len(endings)) // receipts and delivery pending flags, in the places of what has ended
+	var ended message.Message                         // that a receipt tells of
+	var flags map[uint64]struct{}                     // among the news
 	for i := range endings {
 		x := &endings[i]
 		if x.e.volatile {
@@ -1339,8 +1372,10 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		if x.event == message.Expire && x.err == (message.Error{}) {
 			x.err = m.Error // why it was not delivered in time
 		}
-		if set, _ := pdu.TLVSetDPF.Get(m.TLVs); set == 1 && x.event == message.Expire && from != pdu.StateUnknown {
-			pending = append(pending, m)
+		alert, flagged := d.pend(m, x.event, now, &flags)
+		if alert != nil {
+			ops = append(ops, store.Op{Kind: store.Accept, Message: alert})
+			news = append(news, alert)
 		}
 		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, State: state, At: now, Error: x.err})
 		if d.cfg.Receipt == nil || !m.WantsReceipt(state) {
@@ -1350,8 +1385,12 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		ended.State, ended.Final, ended.Error = state, now, x.err
 		if r := d.cfg.Receipt(&ended, message.Receipt, now); r != nil {
 			r.ID = d.ids.Next(now, 1)
+			if flagged {
+				r.TLVs = r.TLVs.Clone()
+				pdu.TLVDPFResult.Set(&r.TLVs, 1)
+			}
 			ops = append(ops, store.Op{Kind: store.Accept, Message: r})
-			receipts = append(receipts, r)
+			news = append(news, r)
 		}
 	}
 	if len(ops) > 0 {
@@ -1366,15 +1405,10 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 		}
 		d.leave(endings[i].e)
 	}
-	for _, r := range receipts {
-		d.enter(r, now.UnixNano())
+	for _, m := range news {
+		d.enter(m, now.UnixNano())
 	}
 	d.unlock()
-	for _, m := range pending {
-		if _, err := d.Flag(ctx, m); err != nil {
-			d.log.Warn("a delivery pending flag is not set", "id", m.ID, "error", err)
-		}
-	}
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (f *Front) broadcastSM(ctx context.Context, c caller, p *pdu.BroadcastSM) (
 		return nil, err
 	}
 	if ref, ok := pdu.TLVUserMessageReference.Get(p.TLVs); ok {
-		f.references.set(reference{m.Account, m.Source, ref}, m.ID)
+		f.references.set(ctx, reference{m.Account, m.Source, ref}, m.ID)
 	}
 	return resp, nil
 }
@@ -192,7 +192,11 @@ func (f *Front) findBroadcast(ctx context.Context, c caller, text string, source
 		if !given {
 			return nil, pdu.StatusInvalidMessageID
 		}
-		if id, ok = f.references.get(reference{c.account.ID, source, ref}); !ok {
+		var err error
+		if id, ok, err = f.references.get(ctx, reference{c.account.ID, source, ref}); err != nil {
+			return nil, statusOf(err, pdu.StatusSystemError)
+		}
+		if !ok {
 			id, ok = f.liveReference(ctx, c, source, ref)
 		}
 	}

@@ -108,7 +108,7 @@ func TestBroadcast(t *testing.T) {
 		b.close()
 		time.Sleep(time.Minute) // the third is missed
 		b = start()
-		defer b.close()
+		defer func() { b.close() }()
 		byReference := &pdu.QueryBroadcastSM{TLVs: tlv.List{pdu.TLVUserMessageReference.Option(77)}}
 		if got, want := e.progress(byReference), "enroute north=50 south=50 east=0"; got != want {
 			t.Errorf("after the restart: %q; want %q", got, want)
@@ -119,6 +119,13 @@ func TestBroadcast(t *testing.T) {
 		if got, want := e.progress(&pdu.QueryBroadcastSM{MessageID: id}), "expired north=50 south=50 east=0 over"; got != want {
 			t.Errorf("at the end: %q; want %q", got, want)
 		}
+		b.close()
+		b = start()
+		if got, want := e.progress(byReference), "expired north=50 south=50 east=0 over"; got != want {
+			t.Errorf("by its reference, after it is over and a restart: %q; want %q", got, want)
+		}
+		_, err := e.CancelBroadcast(t.Context(), &pdu.CancelBroadcastSM{Source: acme, TLVs: byReference.TLVs})
+		wantStatus(t, "cancel of what is over, after a restart", err, pdu.StatusBroadcastCancelFailed)
 	})
 }
 

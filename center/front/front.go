@@ -122,7 +122,7 @@ func New(cfg Config) *Front {
 	if cfg.Cells == nil {
 		cfg.Cells = NewCells()
 	}
-	f := &Front{cfg: cfg, log: cfg.Logger, cells: cfg.Cells}
+	f := &Front{cfg: cfg, log: cfg.Logger, cells: cfg.Cells, references: references{store: cfg.Store, log: cfg.Logger}}
 	f.Set(cfg.Settings)
 	f.outbinds.init()
 	// 16 a second on average pass before a number comes again within eight

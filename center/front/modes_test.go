@@ -481,3 +481,53 @@ func TestOutbindAfterRestart(t *testing.T) {
 		t.Errorf("receipt %+v of %s", r, resp.MessageID)
 	}
 }
+
+// The receipt of a message that was not delivered tells whether the delivery
+// pending flag is set, to those who know that from receipts. SMPP v5.0, section
+// 4.8.4.32.
+func TestFlagInReceipt(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		version pdu.Version
+		asked   bool
+		dest    pdu.Address
+		want    bool
+	}{
+		{"expired", pdu.V50, true, pdu.ShortCode("8080"), true},
+		{"expired, v3.4", pdu.V34, true, pdu.ShortCode("8080"), false},
+		{"not asked for", pdu.V50, false, pdu.ShortCode("8080"), false},
+		{"delivered", pdu.V50, true, mobile, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s store.Store) {
+				b := open(t, center.Config{Store: s, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{"8080"}}}})
+				defer b.close()
+				e := b.bind(smpp.Config{Version: tt.version}, nil)
+				for range 2 { // the second finds it set
+					m := text(tt.dest, "x")
+					m.ValidityPeriod, m.RegisteredDelivery = "000000000001000R", pdu.FinalReceipt
+					if tt.asked {
+						pdu.TLVSetDPF.Set(&m.TLVs, 1)
+					}
+					e.submit(m)
+				}
+				got := e.take(time.Minute)
+				if len(got) != 2 {
+					t.Fatalf("%d receipts; want 2", len(got))
+				}
+				for _, p := range got {
+					if result, ok := pdu.TLVDPFResult.Get(p.(*pdu.DeliverSM).TLVs); ok != tt.want || ok && result != 1 {
+						t.Errorf("dpf_result %v, %v", result, ok)
+					}
+				}
+				want := 0
+				if tt.asked && tt.dest.Addr == "8080" {
+					want = 1
+				}
+				if got := b.center.Stats().Alerts; got != want {
+					t.Errorf("%d flags are set; want %d", got, want)
+				}
+			})
+		})
+	}
+}

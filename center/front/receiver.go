@@ -206,6 +206,8 @@ func tlvsFor(m *message.Message, v pdu.Version) tlv.List {
 			return true
 		case pdu.TLVNetworkErrorCode.Tag():
 			return v < pdu.V50 && len(o.Value) > 0 && o.Value[0] > 3
+		case pdu.TLVDPFResult.Tag(): // v3.4 knows it in responses only
+			return v < pdu.V50
 		case pdu.TLVMSValidity.Tag():
 			return v < pdu.V50 && len(o.Value) > 1
 		case pdu.TLVAlertOnMessageDelivery.Tag():
