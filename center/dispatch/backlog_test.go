@@ -19,8 +19,8 @@ import (
 // A crossroads has an absent receiver for all numbers that begin with 44; all
 // others, and the receipts, are taken at once.
 type crossroads struct {
-	absent, present network
-	receipts        atomic.Int64
+	absent   network
+	receipts atomic.Int64
 }
 
 func (c *crossroads) Route(k dispatch.Key) dispatch.Target {
