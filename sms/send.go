@@ -54,7 +54,7 @@ type Outgoing struct {
 	Correlator *Correlator
 
 	// Key is the name of the message for the Correlator, unique among the messages on the way. Empty means a random one, which
-	// is in the Result.
+	// is in the Result; a receipt may come before that.
 	Key string
 
 	// Late, if set, is called with a part that is answered after Send has returned because ctx ended. By then the Correlator

@@ -111,18 +111,20 @@ func (k Key[T]) Name() string { return k.def.Name }
 
 func (k Key[T]) String() string { return k.def.Name }
 
-// Get returns the first value with the tag. A malformed one counts as absent;
-// List.Get tells the difference.
+// Get returns the first value with the tag. A malformed one counts as absent, and
+// so does one that Set refused; List.Get tells the difference.
 func (k Key[T]) Get(l List) (v T, ok bool) {
-	b, ok := l.Get(k.def.Tag)
-	if !ok {
-		return v, false
+	for i := range l {
+		if l[i].Tag == k.def.Tag {
+			return k.read(&l[i])
+		}
 	}
-	return k.read(b)
+	return v, false
 }
 
-func (k Key[T]) read(b []byte) (v T, ok bool) {
-	if len(b) < k.def.Min || len(b) > k.def.Max {
+func (k Key[T]) read(o *Option) (v T, ok bool) {
+	b := o.Value
+	if o.err != nil || len(b) < k.def.Min || len(b) > k.def.Max {
 		return v, false
 	}
 	v, err := k.form.parse(b)
@@ -132,8 +134,11 @@ func (k Key[T]) read(b []byte) (v T, ok bool) {
 // All returns the well-formed values with the tag, in order.
 func (k Key[T]) All(l List) iter.Seq[T] {
 	return func(yield func(T) bool) {
-		for b := range l.All(k.def.Tag) {
-			if v, ok := k.read(b); ok && !yield(v) {
+		for i := range l {
+			if l[i].Tag != k.def.Tag {
+				continue
+			}
+			if v, ok := k.read(&l[i]); ok && !yield(v) {
 				return
 			}
 		}

@@ -160,6 +160,12 @@ func TestErrorsWaitForEncoding(t *testing.T) {
 	if _, err := l.Append(nil); err == nil {
 		t.Error("encoding does not report it")
 	}
+	if v, ok := id.Get(l); ok {
+		t.Errorf("Get returns %q, which nobody has set", v)
+	}
+	for v := range id.All(l) {
+		t.Errorf("All returns %q, which nobody has set", v)
+	}
 	id.Set(&l, "ab")
 	if b, err := l.Append(nil); err != nil || string(b) != "\x00\x01\x00\x03ab\x00" {
 		t.Errorf("after a good Set: %q, %v", b, err)
