@@ -40,7 +40,8 @@ type Profile struct {
 	// so, as from some peers of v3.3. It lets any subscriber write receipts: set it only where it is needed.
 	ReceiptText bool
 
-	// StatWords gives states to words in the stat field of receipts beyond the usual ones. The keys are in upper case.
+	// StatWords gives states to words in the stat field of receipts beyond the usual ones, or other states to these. The keys
+	// are in upper case; the case of the field does not count.
 	StatWords map[string]pdu.MessageState
 
 	// ReceiptTemplate is the layout of the text of receipts that WriteReceipt writes. nil is the standard one.

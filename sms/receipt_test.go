@@ -413,6 +413,33 @@ func TestWriteReceipt(t *testing.T) {
 	}
 }
 
+// A word of the Profile is a state to the writer as it is to the reader.
+func TestWriteReceiptStatWords(t *testing.T) {
+	template, err := sms.ParseReceiptTemplate("id:{id} dlvrd:{dlvrd} state:{state} stat:{stat}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sms.Profile{ReceiptTemplate: template, StatWords: map[string]pdu.MessageState{"DONE": pdu.StateDelivered}}
+	for _, c := range []struct {
+		receipt sms.Receipt
+		text    string
+		state   int // of the TLV, -1 for none
+	}{
+		{sms.Receipt{ID: "1", Stat: "Done"}, "id:1 dlvrd:001 state:2 stat:Done", 2},
+		{sms.Receipt{ID: "1", Stat: "DONE", State: pdu.StateRejected, HasState: true}, "id:1 dlvrd:000 state:8 stat:DONE", 8},
+		{sms.Receipt{ID: "1", Stat: "NOROUTE"}, "id:1 dlvrd:000 state: stat:NOROUTE", -1},
+	} {
+		d, err := p.WriteReceipt(&pdu.SubmitSM{}, c.receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, ok := pdu.TLVMessageState.Get(d.TLVs)
+		if got := p.Text(d); got != c.text || ok != (c.state >= 0) || ok && int(state) != c.state {
+			t.Errorf("%q, state %d %t, want %q, %d", got, state, ok, c.text, c.state)
+		}
+	}
+}
+
 func TestReceiptErrors(t *testing.T) {
 	good := sms.Receipt{ID: "1", Stat: "DELIVRD"}
 	with := func(f func(*sms.Receipt)) sms.Receipt {

@@ -130,6 +130,9 @@ func (p Profile) WriteReceipt(m *pdu.SubmitSM, r Receipt) (*pdu.DeliverSM, error
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	if !r.HasState {
+		r.State, r.HasState = (&receiptParser{words: p.StatWords}).state(r.Stat)
+	}
 	id := r.ID
 	if !utf8.ValidString(r.ID) {
 		r.ID = coding.Decode(coding.Latin1, []byte(r.ID)) // octets of no known character set
@@ -160,8 +163,8 @@ func (p Profile) WriteReceipt(m *pdu.SubmitSM, r Receipt) (*pdu.DeliverSM, error
 		return nil, err
 	}
 	pdu.TLVReceiptedMessageID.Set(&d.TLVs, id)
-	if state, ok := r.state(); ok {
-		pdu.TLVMessageState.Set(&d.TLVs, state)
+	if r.HasState {
+		pdu.TLVMessageState.Set(&d.TLVs, r.State)
 	}
 	if r.NetworkError != nil {
 		pdu.TLVNetworkErrorCode.Set(&d.TLVs, *r.NetworkError)
