@@ -214,7 +214,7 @@ func TestJoinerMixed(t *testing.T) {
 		missing := map[string]map[pdu.Body]bool{} // parts that did not come yet, by what the message is
 		var parts []partOf
 		for sender := range 4 {
-			source := pdu.International(fmt.Sprint(49170000000 + sender))
+			source := pdu.International(fmt.Sprintf("4917000000%d", sender))
 			for ref := range uint16(3) {
 				for _, method := range []sms.Method{sms.ByUDH, sms.ByUDH16, sms.BySAR} {
 					text := fmt.Sprint(sender, ref, method, randomText(r))
