@@ -518,3 +518,36 @@ func TestIntake(t *testing.T) {
 		}
 	})
 }
+
+// What takes the place of a message goes to the destination of that, also when it
+// says less of it.
+func TestReplaceKeepsDestination(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		cfg := center.Config{Store: s, Accounts: []account.Account{{ID: "demo", Password: "demo", Addresses: []string{"8080"}}}}
+		b := open(t, cfg)
+		e := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		full := pdu.Address{TON: pdu.TONInternational, NPI: pdu.NPIISDN, Addr: "8080"}
+		id := e.submit(text(full, "old"))
+		m := text(pdu.Address{Addr: "8080"}, "new")
+		m.ReplaceIfPresent, m.PriorityFlag = 1, 1
+		if again := e.submit(m); again != id {
+			t.Errorf("message_id %s; want %s", again, id)
+		}
+		e.submit(text(full, "next"))
+		b.close()
+		b = open(t, cfg)
+		defer b.close()
+		r := b.bind(smpp.Config{Bind: smpp.Receiver}, nil)
+		var got []string
+		for _, p := range r.take(time.Second) {
+			d := p.(*pdu.DeliverSM)
+			if d.Dest != full {
+				t.Errorf("destination %+v; want %+v", d.Dest, full)
+			}
+			got = append(got, string(d.ShortMessage))
+		}
+		if !slices.Equal(got, []string{"new", "next"}) {
+			t.Errorf("received %q", got)
+		}
+	})
+}

@@ -157,7 +157,7 @@ func (m *Message) SetFacts(b []byte) (content []byte, err error) {
 	m.Error.Type = pdu.NetworkErrorType(fixed[7])
 	m.Source.TON, m.Source.NPI, m.Dest.TON, m.Dest.NPI = pdu.TON(fixed[8]), pdu.NPI(fixed[9]), pdu.TON(fixed[10]), pdu.NPI(fixed[11])
 	m.Error.Code = uint16(r.upTo(1<<16 - 1))
-	m.Dests = int(r.upTo(1 << 20))
+	m.Dests = int(r.upTo(1<<31 - 1))
 	m.Origin = r.upTo(1<<64 - 1)
 	m.Attempts = int(r.upTo(1<<31 - 1))
 	for _, t := range [...]*time.Time{&m.Submitted, &m.Due, &m.Expires, &m.Final, &m.Next} {

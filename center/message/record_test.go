@@ -30,6 +30,7 @@ func TestRecord(t *testing.T) {
 		{"everything", full()},
 		{"nothing", &message.Message{}},
 		{"a broadcast", &message.Message{Kind: message.Broadcast, Areas: []message.Area{{ID: "\x00north", Tried: 7, Reached: 1<<32 - 1}, {ID: "\x00"}}}},
+		{"for a long list", &message.Message{Dests: 5_000_000}},
 		{"sent once", &message.Message{Sent: true, Text: []byte("x")}},
 	} {
 		got, err := message.ParseRecord(message.AppendRecord(nil, tt.m))
