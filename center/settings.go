@@ -99,6 +99,7 @@ func (c *Center) Reconfigure(cfg Config) error {
 	default:
 	}
 	// All of it was checked: neither of the two fails any more.
+	before := addresses(c.book)
 	if err := c.book.Replace(s.accounts...); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
@@ -120,7 +121,7 @@ func (c *Center) Reconfigure(cfg Config) error {
 	case c.replan <- struct{}{}:
 	default:
 	}
-	c.admit()
+	c.admit(before)
 	return nil
 }
 
@@ -139,16 +140,30 @@ func (c *Center) SetAccounts(accounts ...account.Account) error {
 		return ErrClosed
 	default:
 	}
+	before := addresses(c.book)
 	if err := c.book.Replace(accounts...); err != nil {
 		return fmt.Errorf("center: %w", err)
 	}
-	c.admit()
+	c.admit(before)
 	return nil
 }
 
+// addresses returns what the accounts of a book receive for.
+func addresses(b *account.Book) map[string][]string {
+	all := make(map[string][]string)
+	for _, a := range b.All() {
+		if len(a.Addresses) > 0 {
+			all[a.ID] = a.Addresses
+		}
+	}
+	return all
+}
+
 // admit has the accounts that are in the book now take effect.
-func (c *Center) admit() {
-	c.table.Own(owned(c.book))
+func (c *Center) admit(before map[string][]string) {
+	if !reflect.DeepEqual(before, addresses(c.book)) { // what waits would be routed anew, and tried again, for nothing
+		c.table.Own(owned(c.book))
+	}
 	for _, a := range c.book.All() {
 		c.table.Poke(a.ID) // it may be to be asked to bind
 	}

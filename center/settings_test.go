@@ -167,6 +167,41 @@ func TestReconfigureSessions(t *testing.T) {
 	})
 }
 
+// What waits for its next attempt goes on waiting, unless addresses change.
+func TestReconfigureTriesNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := center.Config{Retry: []time.Duration{time.Hour}, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Addresses: []string{"8080"}}}}
+		p := piped(t, cfg)
+		e := p.bind(smpp.Config{}, nil)
+		attempts := 0
+		shop := p.bind(smpp.Config{SystemID: "shop"}, func(*pdu.DeliverSM) error { attempts++; return pdu.StatusQueueFull })
+		e.submit(text(pdu.Address{Addr: "8080"}, "hi"))
+		tried := func() int {
+			time.Sleep(time.Minute)
+			shop.mu.Lock()
+			defer shop.mu.Unlock()
+			return attempts
+		}
+		if n := tried(); n != 1 {
+			t.Fatalf("%d attempts", n)
+		}
+		cfg.Window = 7
+		if err := p.center.Reconfigure(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if n := tried(); n != 1 {
+			t.Errorf("%d attempts after a change that has nothing to do with it", n)
+		}
+		cfg.Accounts = []account.Account{cfg.Accounts[0], {ID: "shop", Addresses: []string{"8080", "9090"}}}
+		if err := p.center.Reconfigure(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if n := tried(); n != 2 {
+			t.Errorf("%d attempts after one that may have", n)
+		}
+	})
+}
+
 // What is wrong changes nothing at all.
 func TestReconfigureWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

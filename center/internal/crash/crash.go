@@ -193,6 +193,9 @@ func (s *suite) kill(rnd *rand.Rand, rep *report) (*process, error) {
 			}
 		}
 		s.read(p, rep)
+		if err := s.host.check(context.Background()); err != nil {
+			s.ledger.fault("after run %d: %v", p.run, err)
+		}
 	}
 }
 
