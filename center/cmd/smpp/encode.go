@@ -41,9 +41,7 @@ are members that encode does not know. A PDU that has raw is just that.`,
 			}
 			e.out = bufio.NewWriterSize(a.stdout, 64<<10)
 			e.count = 0
-			isJSON := func(arg string) bool {
-				return strings.HasPrefix(strings.TrimSpace(arg), "{") || strings.HasPrefix(strings.TrimSpace(arg), "[")
-			}
+			e.emit = e.print
 			for _, s := range a.sources(cmd, args, files, isJSON) {
 				if err := e.source(cmd.Context(), s); err != nil {
 					e.flush()
@@ -67,17 +65,28 @@ are members that encode does not know. A PDU that has raw is just that.`,
 	return cmd
 }
 
-// An encoder prints the octets of PDUs in JSON.
+// isJSON tells arguments that are PDUs from those that are files.
+func isJSON(arg string) bool {
+	arg = strings.TrimSpace(arg)
+	return strings.HasPrefix(arg, "{") || strings.HasPrefix(arg, "[")
+}
+
+// An encoder makes octets of PDUs in JSON, and prints them or does what else emit
+// says.
 type encoder struct {
 	app    *app
 	reg    *pdu.Registry
+	emit   func(octets []byte) error
 	raw    bool
-	out    *bufio.Writer
+	out    *bufio.Writer // nil if they are not printed
 	outErr error
 	count  int
 }
 
 func (e *encoder) flush() {
+	if e.out == nil {
+		return
+	}
 	if err := e.out.Flush(); err != nil && e.outErr == nil {
 		e.outErr = err
 	}
@@ -164,6 +173,10 @@ func (e *encoder) object(name string, object []byte, line int) error {
 		}
 		return fmt.Errorf("%s:%d: %w", name, line, err)
 	}
+	return e.emit(octets)
+}
+
+func (e *encoder) print(octets []byte) error {
 	e.count++
 	if !e.raw {
 		octets = append(hex.AppendEncode(nil, octets), '\n')

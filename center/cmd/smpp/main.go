@@ -182,6 +182,7 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.
 		cancelCommand(a),
 		replaceCommand(a),
 		broadcastCommand(a),
+		requestCommand(a),
 		passwdCommand(a),
 		psCommand(a),
 		reloadCommand(a),

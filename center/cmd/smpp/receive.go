@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -29,6 +31,8 @@ type receiveFlags struct {
 	count        int
 	exec         string
 	joinTimeout  time.Duration
+	listen       string
+	outbindFrom  string
 }
 
 func receiveCommand(a *app) *cobra.Command {
@@ -47,11 +51,17 @@ they stay the account's for some minutes after receive has ended.
 With --exec, a command is run for each of them, with the JSON on its standard
 input and SMPP_KIND, SMPP_SOURCE, SMPP_DEST, SMPP_TEXT, SMPP_MESSAGE_ID and
 SMPP_STATE in its environment. A message is acknowledged only when the command
-has succeeded; when it fails, the message center is asked to keep the message.`,
+has succeeded; when it fails, the message center is asked to keep the message.
+
+With --listen, it does not connect but waits there for a message center that has
+something for it: one that connects and sends an outbind is bound to, with the id
+and password of --url, as often as one comes. Whoever connects is shown that
+password, so beyond loopback --outbind-from is required.`,
 		Example: `  smpp receive
   smpp receive --url smpp://acme:secret@smsc.example.com --bind transceiver --json
   smpp receive --address-range '^8080$' --count 1
-  smpp receive --exec 'jq -r .text >> inbox.txt'`,
+  smpp receive --exec 'jq -r .text >> inbox.txt'
+  smpp receive --listen 127.0.0.1:2776 --url smpp://acme:secret@smsc --outbind-from smpp:s3cret`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.receive(cmd, f) },
 	}
@@ -62,6 +72,8 @@ has succeeded; when it fails, the message center is asked to keep the message.`,
 	fs.IntVarP(&f.count, "count", "n", 0, "end after this many messages and receipts (`number`)")
 	fs.StringVar(&f.exec, "exec", "", "shell `command` to run for each message and receipt")
 	fs.DurationVar(&f.joinTimeout, "join-timeout", 5*time.Minute, "how long to wait for the missing parts of a message (`duration`)")
+	fs.StringVar(&f.listen, "listen", "", "wait at this `address` for message centers to connect and send an outbind")
+	fs.StringVar(&f.outbindFrom, "outbind-from", "", "system_id and password that an outbind must have, `id:password`")
 	return cmd
 }
 
@@ -114,6 +126,9 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 	if err := cString(f.addressRange, 40); err != nil {
 		return usagef("--address-range: %w", err)
 	}
+	if err := f.checkListen(conn); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	r := &receiver{a: a, cmd: cmd, f: f, enough: cancel}
@@ -155,12 +170,82 @@ func (a *app) receive(cmd *cobra.Command, f *receiveFlags) error {
 		return err
 	}
 	defer logged()
-	s, err := conn.dial(ctx, smpp.Config{Handler: mux, AddressRange: pdu.Address{Addr: f.addressRange}, InboundWindow: 100, Trace: trace})
+	config := smpp.Config{Handler: mux, AddressRange: pdu.Address{Addr: f.addressRange}, InboundWindow: 100, Trace: trace}
+	if f.listen != "" {
+		return r.await(ctx, conn, config)
+	}
+	s, err := conn.dial(ctx, config)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.stderr, "bound to %v as %s, v%v; interrupt to end\n", conn, f.connection.bind, s.Version())
-	tick := time.NewTicker(max(f.joinTimeout/4, 100*time.Millisecond))
+	return r.until(ctx, s, conn.String())
+}
+
+// checkListen checks the flags about outbinds.
+func (f *receiveFlags) checkListen(conn *connection) error {
+	if f.listen == "" {
+		if f.outbindFrom != "" {
+			return usagef("--outbind-from: it says more about --listen, which is missing")
+		}
+		return nil
+	}
+	addr, err := net.ResolveTCPAddr("tcp", f.listen)
+	switch {
+	case err != nil:
+		return usagef("--listen %q: %w", f.listen, err)
+	case !addr.IP.IsLoopback() && f.outbindFrom == "":
+		return usagef("--listen %q: others can reach this address and would be shown the password; say with --outbind-from whom to trust, or listen on 127.0.0.1", f.listen)
+	case conn.TLS != nil && len(conn.TLS.Certificates) == 0:
+		return usagef("--listen: with an ssmpp:// URL, --tls-cert is required")
+	}
+	return nil
+}
+
+// await binds to each message center that asks for it, until ctx ends.
+func (r *receiver) await(ctx context.Context, conn *connection, config smpp.Config) error {
+	l, err := net.Listen("tcp", r.f.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if conn.TLS != nil {
+		l = tls.NewListener(l, conn.TLS)
+	}
+	conn.configure(&config)
+	id, password, _ := strings.Cut(r.f.outbindFrom, ":")
+	ol := smpp.ListenOutbind(l, &config, func(_ context.Context, o *pdu.Outbind) error {
+		known := smpp.SecureEqual(o.SystemID, id) && smpp.SecureEqual(o.Password, password)
+		if r.f.outbindFrom != "" && !known {
+			return errors.New("--outbind-from names another")
+		}
+		return nil
+	})
+	stop := context.AfterFunc(ctx, func() { _ = ol.Close() })
+	defer func() {
+		stop()
+		_ = ol.Close()
+	}()
+	_, _ = fmt.Fprintf(r.a.stderr, "waiting for an outbind on %v; interrupt to end\n", ol.Addr())
+	for {
+		s, err := ol.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = s.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.until(ctx, s, s.RemoteAddr().String()); err != nil {
+			r.a.warn(r.cmd, "%w; waiting for the next outbind", err)
+		}
+	}
+}
+
+// until prints what comes on a session, until it or ctx ends.
+func (r *receiver) until(ctx context.Context, s *smpp.Session, peer string) error {
+	_, _ = fmt.Fprintf(r.a.stderr, "bound to %s as %s, v%v; interrupt to end\n", peer, r.f.connection.bind, s.Version())
+	tick := time.NewTicker(max(r.f.joinTimeout/4, 100*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {

@@ -44,6 +44,10 @@ type sendFlags struct {
 	priority, protocol uint8
 	method             string
 	flash              bool
+	mode               string
+	replaceIfPresent   bool
+	defaultMessage     uint8
+	registered         int
 }
 
 func sendCommand(a *app) *cobra.Command {
@@ -76,6 +80,7 @@ sent), and pdus, each as "smpp decode --json" prints it.`,
   smpp send --to 447700900123 --ports 9204 --coding gsm7,latin1 < card.vcf
   smpp send --dry-run --to +905301234567 --coding national,ucs2 "Şimdi yola çıkıyorum"
   smpp send --dry-run --json --to 8080 --transliterate "“Smart” quotes…" | jq .parts
+  smpp send --to 491701234567 --smpp-version 5.0 --mode transaction "Are you there?"
   smpp send --to 8080 --method udh16 --receipt --receipt-on-last --schedule 90m < letter.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd, f, args) },
 	}
@@ -110,6 +115,11 @@ sent), and pdus, each as "smpp decode --json" prints it.`,
 	fs.Uint8Var(&f.protocol, "protocol-id", 0, "protocol_id (`0-255`)")
 	fs.StringVar(&f.method, "method", "udh", "how a long text is carried: udh, udh16, sar or payload (`method`)")
 	fs.BoolVar(&f.flash, "flash", false, "show the message at once and do not store it (class 0)")
+	fs.StringVar(&f.mode, "mode", "default", "messaging mode: default, datagram, transaction or store (`mode`)")
+	fs.BoolVar(&f.replaceIfPresent, "replace-if-present", false, "take the place of a message that waits, from and to the same addresses with the same service_type")
+	fs.Uint8Var(&f.defaultMessage, "default-message", 0, "have the message center send its own text with this number, sm_default_msg_id, instead of one of yours (`1-254`)")
+	fs.IntVar(&f.registered, "registered-delivery", -1, "registered_delivery as it is, instead of --receipt; nothing is waited for (`0-255`)")
+	completeFlag(cmd, "mode", "default", "datagram", "transaction", "store")
 	completeFlag(cmd, "receipt-id", anyRule, sms.MessageIDExact.String(), sms.MessageIDHexToDecimal.String(), sms.MessageIDDecimalToHex.String(), sms.MessageIDPadded.String(), sms.MessageIDCaseInsensitive.String())
 	completeFlag(cmd, "method", "udh", "udh16", "sar", "payload")
 	completeFlag(cmd, "coding", codingNames()...)
@@ -164,8 +174,8 @@ func (f *sendFlags) template() (_ *pdu.SubmitSM, _ *sms.Options, profile sms.Pro
 	if m.ValidityPeriod, err = smppTime(f.validity, f.connection.version); err != nil {
 		return nil, nil, profile, usagef("--validity: %w", err)
 	}
-	if f.receipt {
-		m.RegisteredDelivery = pdu.FinalReceipt
+	if err := f.handling(m); err != nil {
+		return nil, nil, profile, err
 	}
 	for _, t := range f.tlvs {
 		o, err := parseTLV(t)
@@ -237,6 +247,39 @@ func (f *sendFlags) template() (_ *pdu.SubmitSM, _ *sms.Options, profile sms.Pro
 		return nil, nil, profile, usagef("--coding: octets have none; --data-coding says what they are")
 	}
 	return m, o, profile, allowCodings(o, f.codings, profile.Alphabet)
+}
+
+// handling sets what the message center is to do with the message.
+func (f *sendFlags) handling(m *pdu.SubmitSM) error {
+	switch {
+	case f.registered > 255:
+		return usagef("--registered-delivery %d: 0 to 255 are possible", f.registered)
+	case f.registered >= 0 && f.receipt:
+		return usagef("--registered-delivery: --receipt asks for receipts, too; one of both is possible")
+	case f.registered >= 0:
+		m.RegisteredDelivery = pdu.RegisteredDelivery(f.registered)
+	case f.receipt:
+		m.RegisteredDelivery = pdu.FinalReceipt
+	}
+	switch f.mode {
+	case "default":
+	case "datagram":
+		m.ESMClass |= pdu.ModeDatagram
+	case "transaction":
+		m.ESMClass |= pdu.ModeForward
+	case "store":
+		m.ESMClass |= pdu.ModeStoreAndForward
+	default:
+		return usagef("--mode %q: default, datagram, transaction or store is required", f.mode)
+	}
+	if f.replaceIfPresent {
+		m.ReplaceIfPresent = 1
+	}
+	if f.defaultMessage == 255 {
+		return usagef("--default-message 255: 1 to 254 are possible")
+	}
+	m.DefaultMessageID = f.defaultMessage
+	return nil
 }
 
 // parsePorts reads destination[:source].
@@ -340,7 +383,10 @@ func (a *app) send(cmd *cobra.Command, f *sendFlags, args []string) error {
 	if f.binary != "" && len(args) > 0 {
 		return usagef("--binary: a message has either octets or a text")
 	}
-	if f.binary == "" && (len(args) == 0 || text == "-") {
+	if f.defaultMessage > 0 && (f.binary != "" || len(args) > 0) {
+		return usagef("--default-message: the text is the message center's; a message has either")
+	}
+	if f.binary == "" && f.defaultMessage == 0 && (len(args) == 0 || text == "-") {
 		b, err := io.ReadAll(a.stdin)
 		if err != nil {
 			return fmt.Errorf("standard input: %w", err)

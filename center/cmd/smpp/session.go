@@ -18,6 +18,18 @@ import (
 // dial connects and binds as the connection flags say. What config has beside
 // that stays.
 func (c *connection) dial(ctx context.Context, config smpp.Config) (*smpp.Session, error) {
+	c.configure(&config)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	s, err := smpp.Dial(ctx, c.URL(), &config)
+	if err != nil {
+		return nil, explain(err, c)
+	}
+	return s, nil
+}
+
+// configure sets what the connection flags say.
+func (c *connection) configure(config *smpp.Config) {
 	config.SystemID, config.Password, config.SystemType = c.SystemID, c.Password, c.SystemType
 	config.Version, config.TLSConfig = c.Version, c.TLS
 	config.ResponseTimeout = c.Timeout
@@ -27,13 +39,6 @@ func (c *connection) dial(ctx context.Context, config smpp.Config) (*smpp.Sessio
 	case pdu.IDBindTransmitter:
 		config.Bind = smpp.Transmitter
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	s, err := smpp.Dial(ctx, c.URL(), &config)
-	if err != nil {
-		return nil, explain(err, c)
-	}
-	return s, nil
 }
 
 // explain adds to an error of a connection what most often is behind it.
