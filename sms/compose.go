@@ -124,7 +124,7 @@ func (p Profile) ComposeReplace(template *pdu.ReplaceSM, text string, o *Options
 		switch len(o.Charsets) {
 		case 0:
 		case 1:
-			cs = orGSM7(o.Charsets[0])
+			cs = behind(orGSM7(o.Charsets[0]), 0)
 		default:
 			return nil, &Error{Field: "Options.Charsets", Value: fmt.Sprintf("with %d character sets", len(o.Charsets)),
 				Rule: "one at most for replace_sm, that of the submission"}

@@ -290,6 +290,32 @@ func TestB17ComposeReplace(t *testing.T) {
 	}
 }
 
+// A Header of the Alphabet does not count: that of the message does.
+func TestPackedHeader(t *testing.T) {
+	alphabet := coding.Packed{Header: 6}
+	p := sms.Profile{Alphabet: alphabet}
+	const text = "Hello"
+	m, err := p.ComposeReplace(&pdu.ReplaceSM{}, text, nil)
+	if err != nil || p.Text(m) != text {
+		t.Errorf("%q, %v", p.Text(m), err)
+	}
+	m, err = sms.Profile{}.ComposeReplace(&pdu.ReplaceSM{}, text, &sms.Options{Charsets: []coding.Charset{alphabet}})
+	if err != nil || p.Text(m) != text {
+		t.Errorf("%q, %v", p.Text(m), err)
+	}
+	list, err := p.Compose(&pdu.SubmitSM{}, text, nil)
+	if err != nil || p.Text(list[0]) != text {
+		t.Errorf("%v, %v", list, err)
+	}
+	d, err := p.WriteReceipt(list[0], sms.Receipt{ID: "1", Stat: "DELIVRD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := p.ReadReceipt(d); !ok || r.Stat != "DELIVRD" || r.Text != text {
+		t.Errorf("%+v, %t", r, ok)
+	}
+}
+
 func TestEstimate(t *testing.T) {
 	turkish := coding.National(coding.DefaultLanguage, coding.Turkish)
 	for _, c := range []struct {

@@ -73,7 +73,8 @@ type TrackedPart struct {
 
 	Part, Total int // from 1 to Total; 0 and 0 for a message in one piece
 
-	// ID is the message id of the response, empty if there is none.
+	// ID is the message id of the response, empty if there is none. No receipt can name a part without one: a message in one
+	// piece is not kept then. Of parts with the same one, the receipt is for the last that was tracked.
 	ID string
 
 	// NoReceipt tells that no receipt was asked for. Such a part has no influence on the state of the message unless a final

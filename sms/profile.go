@@ -175,10 +175,11 @@ func (p Profile) join(parts []Data) string {
 
 // alphabet returns the character set behind data_coding 0.
 func (p Profile) alphabet() coding.Charset {
-	if cs, ok := p.Charsets[0]; ok {
-		return orGSM7(cs)
+	cs, ok := p.Charsets[0]
+	if !ok {
+		cs = p.Alphabet
 	}
-	return orGSM7(p.Alphabet)
+	return behind(orGSM7(cs), 0)
 }
 
 func (p Profile) zone() *time.Location {
