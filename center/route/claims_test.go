@@ -10,6 +10,7 @@ import (
 
 	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/route"
+	"github.com/godwit-sms/smpp/pdu"
 )
 
 // Claims are told when they begin and when they have ended, and can be taken up.
@@ -80,4 +81,45 @@ func TestClaims(t *testing.T) {
 		}
 		check("a minute after the restart", "acme 80*")
 	})
+}
+
+// What waits for a pattern that nobody is bound for is routed anew when somebody
+// binds for one that has addresses in common with it, and only then.
+func TestOverlaps(t *testing.T) {
+	of := func(ton pdu.TON, text string) route.Pattern {
+		p, err := route.ParsePattern(pdu.Address{TON: ton, Addr: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, tt := range []struct {
+		waits, bound route.Pattern
+		common       bool
+	}{
+		{of(0, "8080"), of(0, "80*"), true}, {of(0, "80*"), of(0, "8080"), true}, {of(0, "8080"), of(0, "90*"), false}, {of(0, "8080"), of(0, "9090"), false},
+		{of(0, "80*"), of(0, "8*"), true}, {of(0, "8*"), of(0, "80*"), true}, {of(0, "80*"), of(0, "9*"), false},
+		{of(0, "^80"), of(0, "9*"), true}, {of(0, "9*"), of(0, "^80"), true}, // nobody knows
+		{of(0, "^80"), of(0, "9090"), false}, {of(0, "8080"), of(0, "*"), true},
+		{of(1, "8080"), of(2, "80*"), true}, // those of an unknown type
+	} {
+		moved := map[dispatch.Target]bool{}
+		net := new(network)
+		table := route.New(route.Config{Default: net, Linger: time.Hour, Changed: func(target dispatch.Target, gone bool) { moved[target] = moved[target] || gone }})
+		s := &session{id: 1, window: 1}
+		table.Add(s, "a", tt.waits)
+		var groups []dispatch.Target
+		for _, addr := range []string{"8080", "80", "9"} {
+			if g := table.Route(dispatch.Key{Addr: addr}); g != dispatch.Target(net) {
+				groups = append(groups, g)
+			}
+		}
+		table.Remove(s)
+		clear(moved)
+		table.Add(&session{id: 2, window: 1}, "b", tt.bound)
+		if got := slices.ContainsFunc(groups, func(g dispatch.Target) bool { return moved[g] }); got != tt.common {
+			t.Errorf("%v waits and %v is bound: routed anew %v; want %v", tt.waits, tt.bound, got, tt.common)
+		}
+		table.Close()
+	}
 }

@@ -75,16 +75,17 @@ func (p Pattern) Match(ton pdu.TON, addr string) (rank int, ok bool) {
 	return 0, false
 }
 
-// overlaps reports whether two patterns may have addresses in common.
+// overlaps reports whether two patterns may have addresses in common. Those of an
+// unknown type of number are in patterns of every type.
 func (p Pattern) overlaps(q Pattern) bool {
 	switch {
 	case p.IsZero() || q.IsZero():
 		return false
 	case p.exact:
-		_, ok := q.Match(p.ton, p.text)
+		_, ok := q.Match(pdu.TONUnknown, p.text)
 		return ok
 	case q.exact:
-		_, ok := p.Match(q.ton, q.text)
+		_, ok := p.Match(pdu.TONUnknown, q.text)
 		return ok
 	case p.prefix != "" && q.prefix != "":
 		return strings.HasPrefix(p.prefix, q.prefix) || strings.HasPrefix(q.prefix, p.prefix)
