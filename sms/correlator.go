@@ -279,26 +279,34 @@ func (c *Correlator) trackID(ctx context.Context, now time.Time, t TrackedPart) 
 	c.giveUp(given)
 	if t.Total > 1 && len(held) > 0 {
 		// The receipts stay in the record until the message knows of them, so that none is lost in between.
+		var final bool
 		for _, r := range held {
-			d, err := c.applyToMessage(ctx, now, t.Key, t.Part, r)
-			if err != nil {
-				return err
+			var d *Delivery
+			if d, err = c.applyToMessage(ctx, now, t.Key, t.Part, r); err != nil {
+				break // what the others brought is told of all the same: it is no news when this comes again
 			}
 			if d != nil && d.Changed {
 				early = d
 			}
+			final = final || r.Final()
 		}
-		err = c.update(ctx, now, idKey(key), func(old []byte) ([]byte, time.Time, error) {
-			var rec idRecord
-			if err := rec.decode(key, old); err != nil {
-				return nil, time.Time{}, err
-			}
-			if len(old) == 0 {
-				return nil, time.Time{}, nil // it gave way in the meantime
-			}
-			rec.drop(held)
-			return rec.encode(key), time.Time{}, nil
-		})
+		if err == nil {
+			err = c.update(ctx, now, idKey(key), func(old []byte) ([]byte, time.Time, error) {
+				var rec idRecord
+				if err := rec.decode(key, old); err != nil {
+					return nil, time.Time{}, err
+				}
+				if len(old) == 0 {
+					return nil, time.Time{}, nil // it gave way in the meantime
+				}
+				rec.drop(held)
+				var expires time.Time
+				if final && len(rec.entries) == 1 {
+					expires = now.Add(c.grace())
+				}
+				return rec.encode(key), expires, nil
+			})
+		}
 	}
 	if early != nil && c.Early != nil {
 		c.Early(early)

@@ -484,6 +484,38 @@ func TestCorrelatorStoreFails(t *testing.T) {
 	}
 }
 
+// What receipts brought that came before the response is told of, whichever operation of the store fails.
+func TestCorrelatorStoreFailsEarly(t *testing.T) {
+	for fail := 1; ; fail++ {
+		store := new(correlatorStore)
+		w := watch(&watched{Correlator: sms.Correlator{Store: store}})
+		track := func(i int, id string) error {
+			return w.Track(t.Context(), noon, sms.TrackedPart{Key: "a", Part: i, Total: 2, ID: id})
+		}
+		if err := track(1, "x"); err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"DELIVRD", "ENROUTE"} { // the second was overtaken
+			if _, err := w.Receipt(t.Context(), noon, receiptFor("y", word)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.updates = 0
+		store.fail = func(n int) bool { return n == fail }
+		if err := track(2, "y"); err != nil {
+			if err = track(2, "y"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{"a enroute 1 +2"}; !slices.Equal(w.early, want) {
+			t.Errorf("store fails at %d: early %q, want %q", fail, w.early, want)
+		}
+		if store.updates < fail {
+			return
+		}
+	}
+}
+
 // A receipt that failed may come again at any time.
 func TestCorrelatorStoreFailsForLong(t *testing.T) {
 	for fail := 1; ; fail++ {

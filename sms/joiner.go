@@ -36,6 +36,7 @@ type Joiner struct {
 	// Hold keeps a complete message until Done is called with it. Without, it is forgotten as soon as Add has returned it,
 	// and the parts that the message center has been told to forget are lost if the program cannot handle the message. With
 	// Hold, such a program has the last part refused: when the message center sends it again, the message is complete again.
+	// So it is if a Store reports an error for what it has done in truth.
 	Hold bool
 
 	// Store keeps the parts. nil is the memory of the Joiner. Joiners that share a store, on several machines for
