@@ -214,13 +214,14 @@ func TestBoundInAnotherWay(t *testing.T) {
 }
 
 // Who binds for an address gets what waits for it elsewhere: for an account that
-// is not bound and has it only by a prefix, or for a handset out of reach.
+// has left and had claimed it only by a prefix, or for a handset out of reach.
 func TestNewClaim(t *testing.T) {
 	bubble(t, func(t *testing.T, s store.Store) {
-		b := open(t, center.Config{Store: s, Handset: handset.Profile{Name: "expire"}, Accounts: []account.Account{
-			{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{"80*"}}, {ID: "b", Password: "x"},
+		b := open(t, center.Config{Store: s, Handset: handset.Profile{Name: "expire"}, Linger: 24 * time.Hour, Accounts: []account.Account{
+			{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x"}, {ID: "b", Password: "x"},
 		}})
 		defer b.close()
+		_ = b.bind(smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "80*"}}, nil).Close()
 		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
 		for _, dest := range []string{"8080", "9090"} {
 			e.submit(text(pdu.ShortCode(dest), "before"))
@@ -234,6 +235,30 @@ func TestNewClaim(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Nobody takes what another account owns, however well the address_range of its
+// bind matches, and whether the other is there or not.
+func TestOwnedIsNotClaimed(t *testing.T) {
+	for _, owned := range []string{"8080", "80*", "^80"} {
+		for _, claimed := range []string{"8080", "808*", "^8080$", "*"} {
+			synctest.Test(t, func(t *testing.T) {
+				b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{owned}}, {ID: "thief", Password: "x"}}})
+				defer b.close()
+				e := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+				thief := b.bind(smpp.Config{SystemID: "thief", Password: "x", Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: claimed}}, nil)
+				e.submit(text(pdu.ShortCode("8080"), "secret"))
+				if got := thief.texts(time.Hour); len(got) != 0 {
+					t.Errorf("%q is claimed with %q, and %q taken", owned, claimed, got)
+				}
+				r := b.bind(smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver}, nil)
+				e.submit(text(pdu.ShortCode("8080"), "and more"))
+				if got := r.texts(time.Second); !slices.Equal(got, []string{"secret", "and more"}) {
+					t.Errorf("%q, claimed with %q: the owner received %q", owned, claimed, got)
+				}
+			})
+		}
+	}
 }
 
 // What waits for an ESME that claims addresses when it binds does not go to

@@ -164,11 +164,11 @@ func (t *Table) delete(g *Group) {
 	}
 }
 
-// Route returns the target of what waits for a key. Of several ESMEs that
-// receive for an address the one whose pattern matches best gets it, then one
-// whose account owns the address, then one that is bound, then the first that
-// came. When that account is not bound with that pattern, another one of its
-// patterns will do.
+// Route returns the target of what waits for a key. An address that accounts own
+// is for one of these, others are for those that are or were bound for it. Of
+// several the one whose pattern matches best gets it, then one that is bound, then
+// the first that came. The account gets it by the best of the patterns that it is
+// bound with.
 func (t *Table) Route(k dispatch.Key) dispatch.Target {
 	if k.Broadcast != 0 {
 		return t.cfg.Broadcast
@@ -186,44 +186,62 @@ func (t *Table) Route(k dispatch.Key) dispatch.Target {
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	var best *Group
-	var bestRank int
-	try := func(g *Group) {
-		rank, ok := g.pattern.Match(k.TON, k.Addr)
-		if !ok {
-			return
-		}
-		rank *= 4
-		if g.owned {
-			rank += 2
-		}
-		if g.window.Load() > 0 {
-			rank++
-		}
-		if best == nil || rank > bestRank {
-			best, bestRank = g, rank
-		}
-	}
+	var few [8]match
+	found := few[:0]
 	for _, g := range t.exact[k.Addr] {
-		try(g)
-	}
-	if best == nil {
-		for _, g := range t.others {
-			try(g)
+		m, ok := g.match(k)
+		if ok && g.owned && m.bound {
+			return g // there is no better one
+		}
+		if ok {
+			found = append(found, m)
 		}
 	}
-	if best == nil {
+	for _, g := range t.others {
+		if m, ok := g.match(k); ok {
+			found = append(found, m)
+		}
+	}
+	if len(found) == 0 {
 		return t.cfg.Default
 	}
-	if best.window.Load() <= 0 { // its account may be bound for the address in another way
-		bestRank = 0
-		for _, g := range t.claims[best.account] {
-			if rank, ok := g.pattern.Match(k.TON, k.Addr); ok && rank > bestRank && g.window.Load() > 0 {
-				best, bestRank = g, rank
-			}
+	best := &found[0]
+	for i := range found[1:] {
+		if m := &found[i+1]; m.before(best, m.group.owned, best.group.owned) {
+			best = m
 		}
 	}
-	return best
+	account := best.group.account
+	for i := range found {
+		if m := &found[i]; m.group.account == account && m.before(best, m.bound, best.bound) {
+			best = m
+		}
+	}
+	return best.group
+}
+
+// A match is a group for an address.
+type match struct {
+	group *Group
+	rank  int
+	bound bool
+}
+
+func (g *Group) match(k dispatch.Key) (m match, ok bool) {
+	rank, ok := g.pattern.Match(k.TON, k.Addr)
+	return match{g, rank, g.window.Load() > 0}, ok
+}
+
+// before reports whether m is better than n: in what comes first, then by how well
+// the pattern matches, then as it is bound.
+func (m *match) before(n *match, first, than bool) bool {
+	if first != than {
+		return first
+	}
+	if m.rank != n.rank {
+		return m.rank > n.rank
+	}
+	return m.bound && !n.bound
 }
 
 // starving returns the groups of an account, or of all when it is empty, that
