@@ -1357,11 +1357,13 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 			if x.event != message.Deliver && x.event != message.Accept && (m.Kind != message.Alert || m.State != pdu.StateScheduled) {
 				d.dropReceipt(m, x.event, x.err)
 			}
-			ops = append(ops, store.Op{Kind: store.Remove, ID: m.ID})
+			ops = append(ops, store.Op{Kind: store.Remove, ID: m.ID, Known: m})
 			continue
 		}
+		known := m
 		if x.last != nil {
 			ops = append(ops, store.Op{Kind: store.Replace, Message: x.last})
+			known = nil
 		}
 		from := m.State
 		state, err := message.Next(from, x.event)
@@ -1377,7 +1379,7 @@ func (d *Dispatcher) finish(ctx context.Context, endings []ending) error {
 			ops = append(ops, store.Op{Kind: store.Accept, Message: alert})
 			news = append(news, alert)
 		}
-		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, State: state, At: now, Error: x.err})
+		ops = append(ops, store.Op{Kind: store.Final, ID: m.ID, Known: known, State: state, At: now, Error: x.err})
 		if d.cfg.Receipt == nil || !m.WantsReceipt(state) {
 			continue
 		}

@@ -56,9 +56,13 @@ func (k Kind) String() string {
 // An Op is one operation. The store keeps Message, which nobody may change any
 // more.
 type Op struct {
-	Kind     Kind
-	ID       message.ID
-	Message  *message.Message
+	Kind    Kind
+	ID      message.ID
+	Message *message.Message
+	// Known may be, of Final and Remove, the live message as the store has it, all
+	// of it: the store may take that rather than look, and need not find out
+	// whether it is live. It does not keep it. Nil: the store looks.
+	Known    *message.Message
 	State    message.State
 	At       time.Time
 	Next     time.Time

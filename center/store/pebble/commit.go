@@ -124,6 +124,7 @@ type change struct {
 	m     *message.Message
 	final bool // it is history
 	own   bool // nobody else has m: it may be changed
+	new   bool // it was accepted
 }
 
 // A slab is the memory of messages that are gone with their batch.
@@ -217,7 +218,7 @@ func (g *batch) add(r *request) error {
 		id := about(op)
 		c := next[id]
 		if c == nil {
-			old, err := g.look(id, op.Kind)
+			old, err := g.look(id, op)
 			if err != nil {
 				return err
 			}
@@ -290,11 +291,15 @@ func (g *batch) keep(id message.ID, c change) error {
 	if err := g.put(id, &c); err != nil {
 		return err
 	}
-	c.own = false // from now on a request that fails must not change it
-	g.changed[id] = c
-	if shard := id.Shard(); id > g.s.high[shard] {
-		g.s.high[shard] = id
+	if c.new {
+		r, err := g.s.recentOf(id.Shard())
+		if err != nil {
+			return err
+		}
+		r.add(id)
 	}
+	c.own, c.new = false, false // from now on a request that fails must not change it
+	g.changed[id] = c
 	return nil
 }
 
@@ -333,18 +338,20 @@ func onlyNew(ops []store.Op) bool {
 }
 
 // look returns what there is of a message.
-func (g *batch) look(id message.ID, kind store.Kind) (change, error) {
+func (g *batch) look(id message.ID, op *store.Op) (change, error) {
 	if c, ok := g.changed[id]; ok {
 		return c, nil
 	}
-	s := g.s
+	s, kind := g.s, op.Kind
+	if op.Known != nil && (kind == store.Final || kind == store.Remove) {
+		m := s.slab.take()
+		*m = *op.Known
+		return change{m: m, own: true}, nil
+	}
 	if kind == store.Accept {
-		high, err := s.highest(id.Shard())
-		if err != nil {
+		r, err := s.recentOf(id.Shard())
+		if err != nil || r.fresh(id) {
 			return change{}, err
-		}
-		if id > high {
-			return change{}, nil // ids follow the clock: it was not given out before
 		}
 	}
 	var c change
@@ -367,16 +374,18 @@ func (g *batch) look(id message.ID, kind store.Kind) (change, error) {
 	return c, nil
 }
 
-// highest returns the highest id that a shard has seen.
-func (s *Store) highest(shard int) (message.ID, error) {
-	if id, known := s.high[shard]; known {
-		return id, nil
+// recentOf returns what is known of the ids of a shard.
+func (s *Store) recentOf(shard int) (*recent, error) {
+	r := s.recent[shard]
+	if r == nil {
+		high, err := s.last(shard)
+		if err != nil {
+			return nil, err
+		}
+		r = &recent{high: high, floor: high}
+		s.recent[shard] = r
 	}
-	high, err := s.last(shard)
-	if err == nil {
-		s.high[shard] = high
-	}
-	return high, err
+	return r, nil
 }
 
 // last returns the highest id of a shard in the database.
@@ -424,7 +433,7 @@ func (g *batch) step(op *store.Op, c *change) error {
 		if c.m != nil || c.final {
 			return store.ErrExists
 		}
-		c.m = op.Message
+		c.m, c.new = op.Message, true
 		return nil
 	}
 	if c.m == nil || c.final {

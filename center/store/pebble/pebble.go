@@ -77,7 +77,7 @@ type Store struct {
 
 	// of the committer
 	epochs map[int]uint64
-	high   map[int]message.ID // no message of the shard has a higher id
+	recent map[int]*recent // by shard
 	slab   slab
 	groups atomic.Uint64
 	ops    atomic.Uint64
@@ -117,7 +117,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: dir, opt: o, fs: o.FS, log: o.Logger.With("store", dir), stop: make(chan struct{}), wake: make(chan struct{}, 1),
-		epochs: make(map[int]uint64), high: make(map[int]message.ID),
+		epochs: make(map[int]uint64), recent: make(map[int]*recent),
 	}
 	if s.fs == nil {
 		s.fs = vfs.Default

@@ -5,7 +5,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -30,6 +32,8 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		{"remove", testRemove},
 		{"all or nothing", testAtomic},
 		{"operations on one message in one commit", testTogether},
+		{"ends of messages that are known", testKnown},
+		{"ids in any order", testAnyOrder},
 		{"fencing", testFencing},
 		{"aliases", testAliases},
 		{"load", testLoad},
@@ -221,6 +225,90 @@ func testTogether(t *testing.T, s store.Store) {
 	err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(id + 1)}, {Kind: store.Remove, ID: id + 1}, {Kind: store.Release, ID: id + 1}})
 	if !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an operation after its message was removed: %v", err)
+	}
+}
+
+// testKnown holds the ends of messages that the caller knows against those that
+// the store looks up.
+func testKnown(t *testing.T, s store.Store) {
+	ids := newIDs()
+	var ends []*message.Message
+	for _, known := range []bool{false, true} {
+		m := sample(ids.Next(began, 1))
+		m.Alias = fmt.Sprintf("0000abc%d", len(ends))
+		commit(t, s, store.Op{Kind: store.Accept, Message: m})
+		commit(t, s, store.Op{Kind: store.Attempt, ID: m.ID, Attempts: 2, Next: began.Add(time.Second), Error: message.Error{Type: pdu.ErrorGSM, Code: 27}})
+		op := store.Op{Kind: store.Final, ID: m.ID, State: pdu.StateExpired, At: began.Add(time.Hour)}
+		if known {
+			op.Known = get(t, s, m.ID)
+		}
+		commit(t, s, op)
+		if known && (op.Known.State != pdu.StateEnroute || op.Known.Attempts != 2) {
+			t.Errorf("what was known was changed: %+v", op.Known)
+		}
+		end := *get(t, s, m.ID)
+		end.ID, end.Group, end.Alias = 0, 0, ""
+		ends = append(ends, &end)
+	}
+	if !reflect.DeepEqual(ends[0], ends[1]) {
+		t.Errorf("the end of a message that was known:\n     %+v\nlike %+v", ends[1], ends[0])
+	}
+	// What the same commit has done counts, not what was known before.
+	m := sample(ids.Next(began, 1))
+	commit(t, s, store.Op{Kind: store.Accept, Message: m})
+	commit(t, s, store.Op{Kind: store.Attempt, ID: m.ID, Attempts: 3}, store.Op{Kind: store.Final, ID: m.ID, Known: m, State: pdu.StateDelivered, At: began})
+	if got := get(t, s, m.ID); got.State != pdu.StateDelivered || got.Attempts != 3 {
+		t.Errorf("state %v, %d attempts after both in one commit", got.State, got.Attempts)
+	}
+	m = sample(ids.Next(began, 1))
+	m.Alias = "0000abcd"
+	commit(t, s, store.Op{Kind: store.Accept, Message: m})
+	commit(t, s, store.Op{Kind: store.Remove, ID: m.ID, Known: m})
+	wantMissing(t, s, m.ID)
+	if _, err := s.Lookup(t.Context(), store.IndexAlias, m.Alias); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the alias of a removed message: %v", err)
+	}
+	loaded := 0
+	if err := s.Load(t.Context(), 0, func(*message.Message) error { loaded++; return nil }); err != nil || loaded != 0 {
+		t.Errorf("%d messages are live, %v", loaded, err)
+	}
+}
+
+// testAnyOrder accepts messages in another order than that of their ids, and
+// refuses those that are there, or were, however long ago they came.
+func testAnyOrder(t *testing.T, s store.Store) {
+	const n = 60_000
+	rnd := rand.New(rand.NewPCG(1, 2))
+	first := newIDs().Next(began, n)
+	ids := make([]message.ID, n)
+	for i := range ids {
+		ids[i] = first + message.ID(i)
+	}
+	for part := range slices.Chunk(ids, 1000) { // not too far from their places
+		rnd.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
+	}
+	late := ids[100] // comes when all others are there
+	ids = slices.Delete(ids, 100, 101)
+	for part := range slices.Chunk(ids, 50) {
+		var ops []store.Op
+		for _, id := range part {
+			m := sample(id)
+			m.Text, m.TLVs = nil, nil
+			ops = append(ops, store.Op{Kind: store.Accept, Message: m})
+		}
+		commit(t, s, ops...)
+	}
+	commit(t, s, store.Op{Kind: store.Accept, Message: sample(late)})
+	for i := 0; i < len(ids); i += 97 {
+		if i%2 == 0 {
+			commit(t, s, store.Op{Kind: store.Final, ID: ids[i], State: pdu.StateDelivered, At: began})
+		}
+		if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(ids[i])}}); !errors.Is(err, store.ErrExists) {
+			t.Fatalf("id %d of %d again: %v; want %v", i, n, err, store.ErrExists)
+		}
+	}
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(late)}}); !errors.Is(err, store.ErrExists) {
+		t.Fatalf("the late id again: %v; want %v", err, store.ErrExists)
 	}
 }
 
