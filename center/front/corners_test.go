@@ -576,3 +576,45 @@ func TestReplaceKeepsDestination(t *testing.T) {
 		}
 	})
 }
+
+// An alias that is taken, as the clock was set back, is not given out again, also
+// when many are submitted at once.
+func TestAliasesTaken(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		ids := map[string]bool{}
+		for range 2 { // at the same time
+			b := open(t, center.Config{Store: s, Accounts: []account.Account{{ID: "demo", Password: "demo", Addresses: []string{"8080"}}}})
+			e := b.bind(smpp.Config{Version: pdu.V33, Bind: smpp.Transmitter}, nil)
+			var mu sync.Mutex
+			for i := range 50 {
+				err := smpp.Go(t.Context(), e.Session, text(pdu.ShortCode("8080"), fmt.Sprint(i)), func(resp *pdu.SubmitSMResp, err error) {
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err != nil:
+						t.Error(err)
+					case ids[resp.MessageID] || len(resp.MessageID) != 8:
+						t.Errorf("message_id %q", resp.MessageID)
+					default:
+						ids[resp.MessageID] = true
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+			mu.Lock()
+			for id := range ids {
+				if got := e.state(id); got != pdu.StateEnroute {
+					t.Errorf("%s is %v", id, got)
+				}
+			}
+			mu.Unlock()
+			b.close()
+		}
+		if len(ids) != 100 {
+			t.Errorf("%d message_ids; want 100", len(ids))
+		}
+	})
+}

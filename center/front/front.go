@@ -250,7 +250,7 @@ func handle[Req pdu.Request[Resp], Resp interface {
 			case !isOne || !bound || waits(in.Body):
 				go f.serveApart(inner, w, in)
 				return
-			case takesTurn(in.Body, c.version):
+			case replaces(in.Body):
 				c.binding.intake.push(submitted{run: func() { f.serveApart(inner, w, in) }})
 				return
 			}
@@ -259,6 +259,10 @@ func handle[Req pdu.Request[Resp], Resp interface {
 			resp, err := fn(in.Context(), c, req)
 			if err == nil && len(msgs) > 0 {
 				c.binding.intake.push(submitted{ctx: in.Context(), msgs: msgs, done: func(err error) {
+					if errors.Is(err, store.ErrExists) { // the alias: it needs another one
+						f.serveApart(inner, w, in)
+						return
+					}
 					if err != nil {
 						f.answer(c, w, id, nil, statusOf(err, pdu.StatusSubmitFailed))
 						return

@@ -105,14 +105,13 @@ func (f *Front) guard(what string, answer func()) {
 	}
 }
 
-// takesTurn reports whether a submission has to wait for those before it, as it
-// may be about one of them, or takes more than a commit.
-func takesTurn(body pdu.Body, v pdu.Version) bool {
+// replaces reports whether a submission may take the place of one before it.
+func replaces(body pdu.Body) bool {
 	switch p := body.(type) {
 	case *pdu.SubmitSM:
-		return v < pdu.V34 || p.ReplaceIfPresent != 0
+		return p.ReplaceIfPresent != 0
 	case *pdu.SubmitMulti:
-		return v < pdu.V34 || p.ReplaceIfPresent != 0
+		return p.ReplaceIfPresent != 0
 	}
 	return false
 }

@@ -222,28 +222,39 @@ func (f *Front) accept(ctx context.Context, c caller, now time.Time, msgs ...*me
 	if len(msgs) > 1 {
 		msgs[0].Dests = len(msgs)
 	}
+	alias := func() {
+		text := fmt.Sprintf("%08x", f.alias.Add(1))
+		for _, m := range msgs {
+			m.Alias = text
+		}
+	}
+	old := c.version < pdu.V34 // v3.3 has room for 8 digits, which may be taken
 	if c.later != nil {
+		if old {
+			alias()
+		}
 		*c.later = msgs
 		return msgs[0].MessageID(), nil
 	}
-	if c.version >= pdu.V34 {
-		return msgs[0].MessageID(), statusOf(f.cfg.Dispatcher.Submit(ctx, msgs...), pdu.StatusSubmitFailed)
-	}
-	for range 1000 { // v3.3 has room for 8 digits, which may be taken
-		alias := fmt.Sprintf("%08x", f.alias.Add(1))
-		if _, err := f.cfg.Store.Lookup(ctx, store.IndexAlias, alias); err == nil {
-			continue
-		}
-		for _, m := range msgs {
-			m.Alias = alias
+	for range 1000 {
+		if old {
+			if alias(); f.taken(ctx, msgs[0].Alias) {
+				continue
+			}
 		}
 		err := f.cfg.Dispatcher.Submit(ctx, msgs...)
-		if errors.Is(err, store.ErrExists) {
+		if old && errors.Is(err, store.ErrExists) {
 			continue
 		}
-		return alias, statusOf(err, pdu.StatusSubmitFailed)
+		return msgs[0].MessageID(), statusOf(err, pdu.StatusSubmitFailed)
 	}
 	return "", pdu.StatusQueueFull
+}
+
+// taken reports whether an alias is known to be.
+func (f *Front) taken(ctx context.Context, alias string) bool {
+	_, err := f.cfg.Store.Lookup(ctx, store.IndexAlias, alias)
+	return err == nil
 }
 
 func (f *Front) submitSM(ctx context.Context, c caller, p *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
