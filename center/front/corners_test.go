@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/godwit-sms/smpp/center"
 	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/handset"
+	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
 	"github.com/godwit-sms/smpp/pdu"
 	"github.com/godwit-sms/smpp/tlv"
@@ -615,6 +617,46 @@ func TestAliasesTaken(t *testing.T) {
 		}
 		if len(ids) != 100 {
 			t.Errorf("%d message_ids; want 100", len(ids))
+		}
+	})
+}
+
+// A hooked is a store that calls before before it commits an alert.
+type hooked struct {
+	store.Store
+	before func()
+}
+
+func (h *hooked) Unwrap() store.Store { return h.Store }
+
+func (h *hooked) Commit(ctx context.Context, shard int, epoch uint64, ops []store.Op) error {
+	if len(ops) == 1 && ops[0].Kind == store.Accept && ops[0].Message.Kind == message.Alert && h.before != nil {
+		before := h.before
+		h.before = nil
+		before()
+	}
+	return h.Store.Commit(ctx, shard, epoch, ops)
+}
+
+// A destination that comes back while its flag is being set is told of.
+func TestAlertOfOneThatComesAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		h := &hooked{Store: s}
+		b := open(t, center.Config{Store: h, Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Addresses: []string{"8080"}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50}, nil)
+		h.before = func() { b.bind(smpp.Config{SystemID: "shop", Password: "x", Bind: smpp.Receiver}, nil) }
+		m := text(pdu.ShortCode("8080"), "x")
+		m.ESMClass = pdu.ModeForward
+		pdu.TLVSetDPF.Set(&m.TLVs, 1)
+		resp, err := e.Submit(t.Context(), m)
+		wantStatus(t, "submit_sm to nobody", err, pdu.StatusDeliveryFailure)
+		if result, _ := pdu.TLVDPFResult.Get(resp.TLVs); result != 1 {
+			t.Errorf("dpf_result %v", result)
+		}
+		got := e.take(time.Minute)
+		if len(got) != 1 || got[0].Command() != pdu.IDAlertNotification {
+			t.Errorf("%d PDUs %v; want an alert", len(got), got)
 		}
 	})
 }

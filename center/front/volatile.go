@@ -30,6 +30,7 @@ func (f *Front) try(ctx context.Context, now time.Time, m *message.Message) (str
 	}
 	result := make(chan dispatch.Result, 1)
 	var r dispatch.Result
+	absent := f.cfg.Table.Route(dispatch.KeyOf(m)).Window() <= 0
 	switch err := f.cfg.Dispatcher.Try(m, func(r dispatch.Result) { result <- r }); {
 	case errors.Is(err, dispatch.ErrNoWay):
 		r = dispatch.Result{Outcome: dispatch.Lost}
@@ -53,6 +54,9 @@ func (f *Front) try(ctx context.Context, now time.Time, m *message.Message) (str
 		set, err := f.cfg.Dispatcher.Flag(ctx, m)
 		if err != nil {
 			f.log.Warn("a delivery pending flag is not set", "account", m.Account, "error", err)
+		}
+		if now := f.cfg.Table.Route(dispatch.KeyOf(m)); set && absent && now.Window() > 0 {
+			f.cfg.Dispatcher.Wake(now) // it has come before the flag was there
 		}
 		if set {
 			tlvs = append(tlvs, pdu.TLVDPFResult.Option(1))
