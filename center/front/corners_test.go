@@ -352,17 +352,92 @@ func TestTLVsThatPass(t *testing.T) {
 	}
 }
 
+// wire binds and answers each deliver_sm with octets.
+func (b *bench) wire(bind pdu.Body, answer func(d *pdu.DeliverSM, seq uint32) []byte) {
+	b.t.Helper()
+	octets, err := pdu.Append(nil, pdu.Header{Sequence: 1}, bind)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	here, there := net.Pipe()
+	b.t.Cleanup(func() { _ = here.Close() })
+	b.center.ServeConn(there)
+	go func() {
+		_, _ = here.Write(octets)
+		for {
+			frame := make([]byte, pdu.HeaderLen)
+			if _, err := io.ReadFull(here, frame); err != nil {
+				return
+			}
+			h, length, err := pdu.ParseHeader(frame)
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			frame = append(frame, make([]byte, length-pdu.HeaderLen)...)
+			if _, err := io.ReadFull(here, frame[pdu.HeaderLen:]); err != nil {
+				return
+			}
+			if h.Command != pdu.IDDeliverSM {
+				continue
+			}
+			_, body, err := pdu.Decode(frame)
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			_, _ = here.Write(answer(body.(*pdu.DeliverSM), h.Sequence))
+		}
+	}()
+	synctest.Wait()
+}
+
+// resp returns what makes a response of a sequence number.
+func resp(id pdu.CommandID, body ...byte) func(seq uint32) []byte {
+	return func(seq uint32) []byte {
+		b := binary.BigEndian.AppendUint32(nil, uint32(pdu.HeaderLen+len(body)))
+		b = binary.BigEndian.AppendUint32(b, uint32(id))
+		b = binary.BigEndian.AppendUint32(b, 0)
+		return append(binary.BigEndian.AppendUint32(b, seq), body...)
+	}
+}
+
+// A transceiver that says that it is of v3.3 gets no TLVs: what a message_payload
+// holds is in the short_message.
+func TestTransceiverWithoutTLVs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, center.Config{Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x", Delivery: account.Delivery{Data: true}}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
+		var mu sync.Mutex
+		var got []string
+		b.wire(&pdu.BindTransceiver{Bind: pdu.Bind{SystemID: "shop", Password: "x", AddressRange: pdu.Address{Addr: "8080"}}}, func(d *pdu.DeliverSM, seq uint32) []byte {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, string(d.ShortMessage))
+			if len(d.TLVs) > 0 {
+				t.Errorf("TLVs %v", d.TLVs)
+			}
+			return resp(pdu.IDDeliverSMResp, 0)(seq)
+		})
+		payload := &pdu.SubmitSM{Source: acme, Dest: pdu.ShortCode("8080"), TLVs: tlv.List{pdu.TLVMessagePayload.Option([]byte("payload")), pdu.TLVUserMessageReference.Option(1)}}
+		e.submit(payload)
+		if _, err := e.Data(t.Context(), &pdu.DataSM{Source: acme, Dest: pdu.ShortCode("8080"), TLVs: tlv.List{pdu.TLVMessagePayload.Option([]byte("by data"))}}); err != nil {
+			t.Error(err)
+		}
+		e.submit(text(pdu.ShortCode("8080"), "text"))
+		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []string{"payload", "by data", "text"}; !slices.Equal(got, want) {
+			t.Errorf("received %q; want %q", got, want)
+		}
+	})
+}
+
 // A session lives on whatever its ESME answers: ESME_ROK counts even if nobody can
 // read the rest, and a response to something else has the message sent again.
 func TestOddAnswers(t *testing.T) {
-	resp := func(id pdu.CommandID, body ...byte) func(seq uint32) []byte {
-		return func(seq uint32) []byte {
-			b := binary.BigEndian.AppendUint32(nil, uint32(pdu.HeaderLen+len(body)))
-			b = binary.BigEndian.AppendUint32(b, uint32(id))
-			b = binary.BigEndian.AppendUint32(b, 0)
-			return append(binary.BigEndian.AppendUint32(b, seq), body...)
-		}
-	}
 	good := resp(pdu.IDDeliverSMResp, 0)
 	for _, tt := range []struct {
 		name   string
@@ -380,54 +455,19 @@ func TestOddAnswers(t *testing.T) {
 				b := open(t, center.Config{})
 				defer b.close()
 				e := b.bind(smpp.Config{Version: pdu.V50, Bind: smpp.Transmitter}, nil)
-				here, there := net.Pipe()
-				defer func() { _ = here.Close() }()
-				b.center.ServeConn(there)
-				bind, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.BindReceiver{Bind: pdu.Bind{SystemID: "demo", Password: "demo", InterfaceVersion: pdu.V34, AddressRange: pdu.Address{Addr: "8080"}}})
-				if err != nil {
-					t.Fatal(err)
-				}
 				var mu sync.Mutex
 				var got []string
-				go func() {
-					_, _ = here.Write(bind)
-					for {
-						head := make([]byte, pdu.HeaderLen)
-						if _, err := io.ReadFull(here, head); err != nil {
-							return
-						}
-						h, length, err := pdu.ParseHeader(head)
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						frame := append(head, make([]byte, length-pdu.HeaderLen)...)
-						if _, err := io.ReadFull(here, frame[pdu.HeaderLen:]); err != nil {
-							return
-						}
-						if h.Command != pdu.IDDeliverSM {
-							continue
-						}
-						_, body, err := pdu.Decode(frame)
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						d := body.(*pdu.DeliverSM)
-						if d.ESMClass.IsReceipt() {
-							_, _ = here.Write(good(h.Sequence))
-							continue
-						}
-						mu.Lock()
-						got = append(got, string(d.ShortMessage))
-						answer := tt.answer
-						if len(got) > 1 {
-							answer = good
-						}
-						mu.Unlock()
-						_, _ = here.Write(answer(h.Sequence))
+				b.wire(&pdu.BindReceiver{Bind: pdu.Bind{SystemID: "demo", Password: "demo", InterfaceVersion: pdu.V34, AddressRange: pdu.Address{Addr: "8080"}}}, func(d *pdu.DeliverSM, seq uint32) []byte {
+					if d.ESMClass.IsReceipt() {
+						return good(seq)
 					}
-				}()
+					mu.Lock()
+					defer mu.Unlock()
+					if got = append(got, string(d.ShortMessage)); len(got) > 1 {
+						return good(seq)
+					}
+					return tt.answer(seq)
+				})
 				time.Sleep(time.Second)
 				e.submit(text(pdu.ShortCode("8080"), "first"))
 				time.Sleep(10 * time.Second)

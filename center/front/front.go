@@ -178,6 +178,7 @@ type binding struct {
 	id      uint64 // of the session, for message.Message.Origin
 	pattern route.Pattern
 	areas   []string // whose broadcasts it wants, beside those of its account
+	plain   bool     // it is of v3.3, or says so, and takes no TLVs
 
 	intake   intake
 	receiver *receiver // once it is bound as one
@@ -347,7 +348,7 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 		window = f.set().Window
 	}
 	return &smpp.Account{
-		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b), intake: intake{front: f}},
+		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b), plain: b.InterfaceVersion < pdu.V34, intake: intake{front: f}},
 		MaxBinds: a.MaxBinds, MaxTransmitters: a.MaxTransmitters, MaxReceivers: a.MaxReceivers, MaxTransceivers: a.MaxTransceivers,
 		Rate: a.Rate, SessionRate: a.SessionRate,
 	}, nil
@@ -379,7 +380,7 @@ func (f *Front) ready(s *smpp.Session) {
 	if window == 0 {
 		window = f.set().DeliverWindow
 	}
-	b.receiver = &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), data: b.account.Delivery.Data}
+	b.receiver = &receiver{front: f, session: s, id: b.id, window: window, version: s.Version(), plain: b.plain, data: b.account.Delivery.Data}
 	f.cells.add(b.receiver, append(b.areas, b.account.Delivery.Areas...))
 	f.cfg.Table.Add(b.receiver, b.account.ID, b.pattern)
 }

@@ -23,6 +23,7 @@ type receiver struct {
 	id      uint64
 	window  int
 	version pdu.Version
+	plain   bool // TLVs are not for it
 	data    bool // messages go as data_sm
 	load    atomic.Int64
 
@@ -76,7 +77,7 @@ func (r *receiver) deliver(a *dispatch.Attempt) {
 		alert := &pdu.AlertNotification{Source: m.Source, ESME: m.Dest, TLVs: tlv.List{pdu.TLVMSAvailabilityStatus.Option(pdu.Available)}}
 		r.done(a, r.session.Alert(context.Background(), alert), nil) // there is no answer
 		return
-	case len(m.Source.Addr) > maxAddr, len(m.Dest.Addr) > maxAddr, r.data && r.version >= pdu.V34 && m.Kind == message.Normal:
+	case len(m.Source.Addr) > maxAddr, len(m.Dest.Addr) > maxAddr, r.data && !r.plain && m.Kind == message.Normal:
 		err = smpp.Go(context.Background(), r.session, dataOf(m, r.version), func(resp *pdu.DataSMResp, err error) {
 			var tlvs tlv.List
 			if resp != nil {
@@ -85,7 +86,7 @@ func (r *receiver) deliver(a *dispatch.Attempt) {
 			r.done(a, err, tlvs)
 		})
 	default:
-		err = smpp.Go(context.Background(), r.session, deliverOf(m, r.version), func(resp *pdu.DeliverSMResp, err error) {
+		err = smpp.Go(context.Background(), r.session, deliverOf(m, r.version, r.plain), func(resp *pdu.DeliverSMResp, err error) {
 			var tlvs tlv.List
 			if resp != nil {
 				tlvs = resp.TLVs
@@ -158,18 +159,21 @@ func resultOf(err error, tlvs tlv.List) dispatch.Result {
 // maxAddr is the longest address of a deliver_sm.
 const maxAddr = 20
 
-// deliverOf returns a message as a deliver_sm for a peer of version v.
-func deliverOf(m *message.Message, v pdu.Version) *pdu.DeliverSM {
+// deliverOf returns a message as a deliver_sm for a peer of version v, which is
+// plain when it takes no TLVs.
+func deliverOf(m *message.Message, v pdu.Version, plain bool) *pdu.DeliverSM {
 	d := &pdu.DeliverSM{
 		ServiceType: m.ServiceType, Source: m.Source, Dest: m.Dest, ESMClass: m.ESMClass &^ pdu.ModeMask, ProtocolID: m.ProtocolID, PriorityFlag: m.Priority,
 		RegisteredDelivery: acknowledgements(m), DataCoding: m.DataCoding, ShortMessage: m.Text, TLVs: tlvsFor(m, v),
 	}
+	if plain {
+		if p, ok := d.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok {
+			d.ShortMessage, d.TLVs = p, withPayload(d.TLVs, nil)
+		}
+	}
 	switch {
 	case v < pdu.V34:
 		d.PriorityFlag, d.RegisteredDelivery = min(d.PriorityFlag, 1), 0
-		if p, ok := d.TLVs.Get(pdu.TLVMessagePayload.Tag()); ok { // v3.3 has no TLVs
-			d.ShortMessage, d.TLVs = p, withPayload(d.TLVs, nil)
-		}
 	case v < pdu.V50:
 		d.PriorityFlag = min(d.PriorityFlag, 3)
 		if len(d.ShortMessage) > 254 {
