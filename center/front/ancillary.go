@@ -44,6 +44,9 @@ func (f *Front) find(ctx context.Context, c caller, text string, source pdu.Addr
 }
 
 func (f *Front) querySM(ctx context.Context, c caller, p *pdu.QuerySM) (*pdu.QuerySMResp, error) {
+	if c.version < pdu.V34 && len(p.MessageID) > 8 {
+		return nil, pdu.StatusInvalidMessageID // the response has no room for it
+	}
 	found, err := f.find(ctx, c, p.MessageID, p.Source)
 	if err != nil {
 		return nil, err
