@@ -25,7 +25,7 @@ func gcPercent(live uint64) int {
 }
 
 // collectSteadily keeps gcPercent until ctx ends, unless the environment says when
-// to collect. The heap has its peak of the first second by then.
+// to collect.
 func collectSteadily(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -34,11 +34,11 @@ func collectSteadily(ctx context.Context) {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	is := was
 	defer func() { debug.SetGCPercent(was) }()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(time.Second / 4) // a start with much that waits takes a second or two
 	defer tick.Stop()
 	for {
 		metrics.Read(sample)
-		if sample[0].Value.Kind() == metrics.KindUint64 {
+		if sample[0].Value.Kind() == metrics.KindUint64 && sample[0].Value.Uint64() > 0 { // it was collected
 			// Setting it stops everything for a moment: not for a few per cent.
 			if to := gcPercent(sample[0].Value.Uint64()); to < is*9/10 || to > is*11/10 {
 				debug.SetGCPercent(to)
