@@ -176,6 +176,7 @@ type Dispatcher struct {
 	volatile map[ref]*once    // what is not stored
 	casts    map[message.ID]struct{}
 	fresh    *message.Message // of the entry that is being entered
+	kept     kept
 	endings  []ending
 	updates  []update
 	notes    []note
@@ -477,8 +478,12 @@ func (d *Dispatcher) enter(m *message.Message, now int64) {
 	}
 	d.place(e, to, now)
 	d.fresh = m
-	d.ready(d.book.queueOf(e))
+	q := d.book.queueOf(e)
+	d.ready(q)
 	d.fresh = nil
+	if e.where == waiting && q.lane != 0 && d.laneAt[q.lane].target.Window() > 0 {
+		d.kept.add(m)
+	}
 }
 
 // place puts an entry where it waits: waiting, scheduled or limbo.
@@ -538,6 +543,7 @@ func (d *Dispatcher) unlist(e *entry) {
 
 // hold takes an entry out of where it waits, while something is committed.
 func (d *Dispatcher) hold(e *entry) {
+	d.kept.take(e.id) // it may be changed
 	d.unlist(e)
 	e.where = held
 	d.book.queueOf(e).out++
@@ -720,10 +726,13 @@ func (d *Dispatcher) run(l *lane) {
 		d.busy++
 		l.flying++
 		a := &Attempt{Number: int(e.attempts) + 1, d: d, e: e, lane: l}
-		if d.fresh != nil && d.fresh.ID == e.id {
+		switch {
+		case d.fresh != nil && d.fresh.ID == e.id:
 			a.Message = d.fresh
-		} else if e.volatile {
+		case e.volatile:
 			a.Message = d.volatile[e.self()].msg
+		default:
+			a.Message = d.kept.take(e.id)
 		}
 		d.outbox = append(d.outbox, a)
 		if d.book.waits(q) {
