@@ -323,7 +323,7 @@ func accountKeys(a *account.Account) []key {
 		{name: "dlt", value: dlt(&a.TLVs), about: "Whether its messages have to have the TLVs of India's registry: 0x1400 (principal entity) and 0x1401 (template), 19 digits each."},
 		{name: "data_coding", value: byteNumber(&a.DataCoding), zero: "0", about: "What data_coding 0 of its messages stands for, such as 3 for Latin-1: they are kept and delivered with it."},
 		{name: "message_id", value: parsed(&a.IDFormat, "hex, decimal or uuid", parseFormat), zero: "hex", about: "How its message_ids look: 16 hexadecimal digits, 19 decimal digits, or a UUID of version 7. All forms are read."},
-		{name: "spread", value: parsed(&a.Delivery.Spread, "same, any or round-robin", route.ParseSpread), zero: "same", about: "Which of its sessions gets what: a receipt the one that its message came on, and messages for one address one session; the one that has the least to do; or each in turn."},
+		{name: "spread", value: parsed(&a.Delivery.Spread, "same, any or round-robin", route.ParseSpread), zero: "same", about: "Which of its sessions gets what: a receipt the one that its message came on, and messages for one address one session, as long as that has room; the one that has the least to do; or each in turn."},
 		{name: "at_most_once", value: flag(&a.Delivery.AtMostOnce), about: "Whether a message is not sent again when a crash or a broken connection leaves open what became of it: it is UNKNOWN then, and EXPIRED when its validity ends."},
 		{name: "data_sm", value: flag(&a.Delivery.Data), about: "Whether it is sent data_sm rather than deliver_sm."},
 		{name: "areas", value: texts(&a.Delivery.Areas, `names of broadcast areas, "*" for all`, nil), about: "The broadcasts that it receives."},

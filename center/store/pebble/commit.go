@@ -328,9 +328,14 @@ func (g *batch) fence(shard int, epoch uint64) error {
 	return nil
 }
 
+// onlyNew reports whether operations accept what somebody submits, and do nothing
+// else.
 func onlyNew(ops []store.Op) bool {
 	for i := range ops {
-		if ops[i].Kind != store.Accept || ops[i].Message.Kind != message.Normal {
+		if ops[i].Kind != store.Accept {
+			return false
+		}
+		if k := ops[i].Message.Kind; k != message.Normal && k != message.Broadcast {
 			return false
 		}
 	}

@@ -264,6 +264,11 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: sample(ids.Next(began, 1))}}); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a new message on a full disk: %v; want %v", err, store.ErrFull)
 	}
+	broadcast := sample(ids.Next(began, 1))
+	broadcast.Kind = message.Broadcast
+	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Accept, Message: broadcast}}); !errors.Is(err, store.ErrFull) {
+		t.Errorf("a new broadcast on a full disk: %v; want %v", err, store.ErrFull)
+	}
 	receipt := sample(ids.Next(began, 1))
 	receipt.Kind = message.Receipt
 	if err := s.Commit(t.Context(), 0, 0, []store.Op{{Kind: store.Final, ID: id, State: pdu.StateDelivered, At: began}, {Kind: store.Accept, Message: receipt}}); err != nil {
