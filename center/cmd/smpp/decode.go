@@ -214,8 +214,13 @@ func (d *decoder) appendDump(b []byte, p piece, from *packet) []byte {
 		}
 		return b
 	}
-	b = d.reg.AppendDump(b, p.octets)
-	if h, body, err := pdu.Decode(p.octets); err == nil && body != nil {
+	return appendPDU(b, d.reg, p.octets)
+}
+
+// appendPDU appends the dump of a PDU, and its text if it has one.
+func appendPDU(b []byte, reg *pdu.Registry, octets []byte) []byte {
+	b = reg.AppendDump(b, octets)
+	if h, body, err := pdu.Decode(octets); err == nil && body != nil {
 		if text, ok := textOf(h, body); ok {
 			b = fmt.Appendf(b, "%6s  %-47s  text: %s\n", "", "", strconv.Quote(text))
 		}

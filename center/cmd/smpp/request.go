@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -156,12 +155,7 @@ func (r *requester) print(octets []byte) {
 		if r.printed {
 			b = append(b, '\n')
 		}
-		b = r.reg.AppendDump(b, octets)
-		if h, body, err := pdu.Decode(octets); err == nil && body != nil {
-			if text, ok := textOf(h, body); ok {
-				b = fmt.Appendf(b, "%6s  %-47s  text: %s\n", "", "", strconv.Quote(text))
-			}
-		}
+		b = appendPDU(b, r.reg, octets)
 	}
 	r.printed = true
 	_, _ = r.a.stdout.Write(b)
