@@ -16,9 +16,10 @@ const (
 )
 
 // gcPercent returns the percentage of what is in use that may be garbage. Most of
-// what a message center with much that waits has in use costs nothing to mark, so
-// that collecting more often than with the usual 100 per cent costs little, and
-// saves memory; with little in use it is the other way round.
+// what a message center with much that waits on a disk has in use costs nothing to
+// mark, so that collecting more often than with the usual 100 per cent costs
+// little, and saves memory; with little in use it is the other way round. It is
+// not for messages in memory, which cost very much to mark.
 func gcPercent(live uint64) int {
 	garbage := max(live/garbageShare, garbageLeast)
 	return int(min(max(100*garbage/max(live, 1), 100/garbageShare), 400))

@@ -348,9 +348,6 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		r.proxied = append(r.proxied, behind)
 		listeners = append(listeners, behind)
 	}
-	steady, unsteady := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	defer unsteady()
-	go collectSteadily(steady)
 	where := "memory"
 	r.memory = &memory.Store{History: cfg.MaxHistory}
 	var engine store.Store = r.memory
@@ -360,6 +357,9 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 			return err
 		}
 		engine, where = r.disk, file.Data
+		steady, unsteady := context.WithCancel(context.WithoutCancel(cmd.Context()))
+		defer unsteady()
+		go collectSteadily(steady)
 	}
 	defer func() {
 		if cerr := engine.Close(); cerr != nil && err == nil {
