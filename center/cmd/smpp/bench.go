@@ -93,13 +93,12 @@ lets everybody bind and answers every submission at once.`,
 }
 
 // collectLess has the garbage of a run collected less often, unless GOGC says how
-// often: the heap is so small that it would be a hundred times a second at full
-// speed, and each time shows in the latency.
+// often.
 func collectLess() (undo func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	was := debug.SetGCPercent(800)
+	was := debug.SetGCPercent(load.GCPercent)
 	return func() { debug.SetGCPercent(was) }
 }
 

@@ -87,23 +87,21 @@ type bench struct {
 }
 
 func (b *bench) loop(c cell, rate float64) (figure, error) {
-	f, err := pair(c, []string{b.ceiling, "-serve", "127.0.0.1:0"}, func(addr string) []string {
-		return []string{b.ceiling, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
-			fmt.Sprintf("-yield=%t", !b.plain), fmt.Sprintf("-rate=%f", rate)}
-	})
-	if err != nil {
-		return f, fmt.Errorf("%v: loop: %w", c, err)
-	}
-	return f, nil
+	return c.measure("loop", b.ceiling, rate, fmt.Sprintf("-yield=%t", !b.plain))
 }
 
 func (b *bench) measured(c cell, rate float64) (figure, error) {
-	f, err := pair(c, []string{b.ours, "bench", "--json", "--serve", "127.0.0.1:0"}, func(addr string) []string {
-		return []string{b.ours, "bench", "--json", "--url", "smpp://bench:bench@" + addr, "--style", c.style,
-			"--window", strconv.Itoa(c.window), "--conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n), fmt.Sprintf("--rate=%f", rate)}
+	return c.measure("library", b.ours, rate)
+}
+
+// measure runs a program against itself.
+func (c cell) measure(what, program string, rate float64, args ...string) (figure, error) {
+	f, err := pair(c, []string{program, "-serve", "127.0.0.1:0"}, func(addr string) []string {
+		return append([]string{program, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
+			fmt.Sprintf("-rate=%f", rate)}, args...)
 	})
 	if err != nil {
-		return f, fmt.Errorf("%v: library: %w", c, err)
+		return f, fmt.Errorf("%v: %s: %w", c, what, err)
 	}
 	return f, nil
 }
@@ -117,8 +115,8 @@ func run(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	b := &bench{o, filepath.Join(dir, "ceiling"), filepath.Join(dir, "smpp")}
-	for out, pkg := range map[string]string{b.ceiling: "./center/internal/ceiling", b.ours: "./center/cmd/smpp"} {
+	b := &bench{o, filepath.Join(dir, "ceiling"), filepath.Join(dir, "lean")}
+	for out, pkg := range map[string]string{b.ceiling: "./center/internal/ceiling", b.ours: "./center/internal/lean"} {
 		cmd := exec.Command("go", "build", "-o", out, pkg)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
