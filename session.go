@@ -1004,7 +1004,7 @@ func (s *Session) addResponse(h pdu.Header, id pdu.CommandID, status pdu.Status,
 // flushLater has what has gathered written by another goroutine. The caller has
 // set writing.
 func (s *Session) flushLater() {
-	go s.drain(true)
+	go s.drain(false)
 }
 
 // drainYielded is drain for a writer that has let others go first, unless one of
