@@ -19,7 +19,7 @@ import (
 // GCPercent is how much garbage there may be while traffic is measured: the heap is
 // so small that it would be collected a hundred times a second at full speed, and
 // each time shows in the latency.
-const GCPercent = 800
+const GCPercent = 1600
 
 // A Style is how requests are sent.
 type Style string
