@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -574,7 +575,7 @@ func TestIntake(t *testing.T) {
 			r := b.bind(smpp.Config{Bind: smpp.Receiver}, nil)
 			got := r.texts(time.Minute)
 			mu.Lock()
-			slices.SortStableFunc(want, func(a, b string) int { return place(a) - place(b) })
+			slices.SortFunc(want, func(a, b string) int { return cmp.Or(place(a)-place(b), len(a)-len(b)) }) // as sent; the answers may change places
 			if wrong != (n+6)/7 || !slices.Equal(got, want) || full+wrong+len(want) != n+2 {
 				t.Errorf("%v: %d wrong, %d when it was full; received %d in order %v; want %d", version, wrong, full, len(got), slices.Equal(got, want), len(want))
 			}
