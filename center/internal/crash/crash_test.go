@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -71,13 +72,19 @@ func TestTwiceIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := crash(t.Context(), config{crashes: 6, rate: 2000, senders: 64, seed: 1, program: program, dir: dir, once: true, repeats: true})
-	if err != nil {
-		t.Fatal(err)
+	var said []string
+	for seed := range uint64(5) { // whether a kill comes between a delivery and its commit is a matter of luck
+		rep, err := crash(t.Context(), config{crashes: 6, rate: 2000, senders: 64, seed: 1 + seed, program: program, dir: t.TempDir(), once: true, repeats: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := strings.Join(rep.Wrong, "\n")
+		if strings.Contains(wrong, "delivered 2 times, at most once is promised") {
+			return
+		}
+		said = append(said, fmt.Sprintf("%d messages were delivered twice, and the report says: %s", rep.Deliveries.Twice, wrong))
 	}
-	if wrong := strings.Join(rep.Wrong, "\n"); !strings.Contains(wrong, "delivered 2 times, at most once is promised") {
-		t.Errorf("%d messages were delivered twice, and the report says:\n%s", rep.Deliveries.Twice, wrong)
-	}
+	t.Errorf("nothing came twice in 30 kills: %s", strings.Join(said, "\n"))
 }
 
 // The suite notices a message center that loses messages.
