@@ -501,3 +501,30 @@ func TestShutdownAnswersWhatItTook(t *testing.T) {
 		}
 	}
 }
+
+// A peer that was first to unbind gets what it is owed, though this side shuts
+// down meanwhile: it hangs up, or has a second for that.
+func TestShutdownAfterUnbind(t *testing.T) {
+	for name, hangsUp := range map[string]time.Duration{"it hangs up": 300 * time.Millisecond, "it does not": time.Minute} {
+		bubble(t, name, func(t *testing.T) {
+			r, s := rawClient(t, &smpp.Server{Logger: quiet, Handler: byAddress})
+			r.bound()
+			r.send(pdu.Header{Sequence: 1}, &pdu.Unbind{})
+			synctest.Wait()
+			start := time.Now()
+			ended := make(chan time.Duration, 1)
+			go func() {
+				if err := s.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+				ended <- time.Since(start)
+			}()
+			synctest.Wait()
+			r.want(pdu.Header{Command: pdu.IDUnbindResp, Sequence: 1})
+			time.AfterFunc(hangsUp, func() { _ = r.Close() })
+			if took, want := <-ended, min(hangsUp, time.Second); took != want {
+				t.Errorf("shut down after %v; want %v", took, want)
+			}
+		})
+	}
+}
