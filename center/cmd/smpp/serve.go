@@ -311,8 +311,8 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		return &usageError{err}
 	}
 	options := &slog.HandlerOptions{Level: &r.level}
-	r.json.Store(file.LogFormat == "json")
-	r.log = slog.New(&logHandler{json: &r.json, text: slog.NewTextHandler(a.stderr, options), object: slog.NewJSONHandler(a.stderr, options)})
+	r.form.set(file.LogFormat == "json")
+	r.log = slog.New(&logHandler{form: &r.form, text: slog.NewTextHandler(a.stderr, options), object: slog.NewJSONHandler(a.stderr, options)})
 	conf, err := f.secure(file, r.badCertificate)
 	if err != nil {
 		return &usageError{err}

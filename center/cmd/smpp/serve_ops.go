@@ -36,7 +36,7 @@ type running struct {
 	flags  *serveFlags
 	log    *slog.Logger
 	level  slog.LevelVar
-	json   atomic.Bool // the form of the log
+	form   logForm
 	center *center.Center
 	memory *memory.Store // when there is no disk
 	disk   *pebble.Store // nil: memory
@@ -56,17 +56,23 @@ type running struct {
 	current   *config.File
 }
 
-// A logHandler writes the log in one of two forms, which may change.
-type logHandler struct {
-	json         *atomic.Bool
-	text, object slog.Handler
+// A logForm is the form of the log. Whoever writes a line holds it, so that none
+// comes in the old form after one in the new.
+type logForm struct {
+	mu   sync.RWMutex
+	json bool
 }
 
-func (h *logHandler) now() slog.Handler {
-	if h.json.Load() {
-		return h.object
-	}
-	return h.text
+func (f *logForm) set(json bool) {
+	f.mu.Lock()
+	f.json = json
+	f.mu.Unlock()
+}
+
+// A logHandler writes the log in one of two forms, which may change.
+type logHandler struct {
+	form         *logForm
+	text, object slog.Handler
 }
 
 // Enabled is that of both.
@@ -75,16 +81,23 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 // Handle writes in the form of now.
-func (h *logHandler) Handle(ctx context.Context, r slog.Record) error { return h.now().Handle(ctx, r) }
+func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.form.mu.RLock()
+	defer h.form.mu.RUnlock()
+	if h.form.json {
+		return h.object.Handle(ctx, r)
+	}
+	return h.text.Handle(ctx, r)
+}
 
 // WithAttrs adds to both.
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &logHandler{h.json, h.text.WithAttrs(attrs), h.object.WithAttrs(attrs)}
+	return &logHandler{h.form, h.text.WithAttrs(attrs), h.object.WithAttrs(attrs)}
 }
 
 // WithGroup opens a group in both.
 func (h *logHandler) WithGroup(name string) slog.Handler {
-	return &logHandler{h.json, h.text.WithGroup(name), h.object.WithGroup(name)}
+	return &logHandler{h.form, h.text.WithGroup(name), h.object.WithGroup(name)}
 }
 
 var _ admin.Control = (*running)(nil)
@@ -408,7 +421,7 @@ func (r *running) reload() (admin.Reloaded, error) {
 	}
 	r.memory.SetHistory(file.Center.MaxHistory)
 	r.level.Set(level)
-	r.json.Store(file.LogFormat == "json")
+	r.form.set(file.LogFormat == "json")
 	r.current = file
 	return done, nil
 }
