@@ -412,16 +412,25 @@ func (c *Codec) CString(name string, p *string, max int, status Status) {
 			c.applyRules(name, uint64(len(s)), s, status)
 		}
 		c.ordinal++
-	case modeAnnotate:
+	default:
+		c.cstringSlow(name, p, max, status)
+	}
+}
+
+// The slow walks have functions of their own, which keeps the frames of the
+// others small: many goroutines encode, and each has its stack in the cache.
+
+func (c *Codec) cstringSlow(name string, p *string, max int, status Status) {
+	if c.mode == modeAnnotate {
 		at := c.pos
 		c.mode = modeDecode
 		c.CString(name, p, max, status)
 		c.mode = modeAnnotate
 		c.annotate(name, at, func(f *annotation) { f.value = strconv.Quote(*p) })
-	default:
-		if v := c.slow.str(field{name: name, kind: kindCString, max: max, status: status}, *p); v != *p || c.cloning() {
-			*p = v
-		}
+		return
+	}
+	if v := c.slow.str(field{name: name, kind: kindCString, max: max, status: status}, *p); v != *p || c.cloning() {
+		*p = v
 	}
 }
 
@@ -457,46 +466,64 @@ func (c *Codec) FixedCString(name string, p *string, status Status, sizes ...int
 			c.pos++
 			return
 		}
-		at, longest := c.pos, sizes[len(sizes)-1]
-		b := c.buf[at:]
-		i := bytes.IndexByte(b[:min(longest, len(b))], 0)
-		switch {
-		case i < 0:
-			c.unterminated(name, longest, status)
-		case !hasSize(sizes, i+1):
-			c.fail(name, at, status, fmt.Sprintf("%d octets with the NUL, %s are allowed", i+1, sizeList(sizes)))
-		default:
-			*p = aliasString(b[:i])
-			c.pos += i + 1
-		}
+		c.fixedFilled(name, p, status, sizes)
 	case modeEncode:
 		s := *p
-		switch {
-		case s == "":
+		if s == "" {
 			c.buf = append(c.buf, 0)
-		case hasSize(sizes, len(s)+1) && strings.IndexByte(s, 0) < 0:
-			c.buf = append(append(c.buf, s...), 0)
-		case strings.IndexByte(s, 0) >= 0:
-			c.badString(name, s, 0, status)
-		default:
-			c.refuse(name, strconv.Quote(s), fmt.Sprintf("%d octets with the NUL, %s are allowed", len(s)+1, sizeList(sizes)), status)
+		} else {
+			c.appendFixed(name, s, status, sizes)
 		}
 		if c.ordinal == c.nextRule {
 			c.applyRules(name, uint64(len(s)), s, status)
 		}
 		c.ordinal++
-	case modeAnnotate:
+	default:
+		c.fixedSlow(name, p, status, sizes)
+	}
+}
+
+// fixedFilled reads a string that is not empty.
+func (c *Codec) fixedFilled(name string, p *string, status Status, sizes []int) {
+	at, longest := c.pos, sizes[len(sizes)-1]
+	b := c.buf[at:]
+	i := bytes.IndexByte(b[:min(longest, len(b))], 0)
+	switch {
+	case i < 0:
+		c.unterminated(name, longest, status)
+	case !hasSize(sizes, i+1):
+		c.fail(name, at, status, fmt.Sprintf("%d octets with the NUL, %s are allowed", i+1, sizeList(sizes)))
+	default:
+		*p = aliasString(b[:i])
+		c.pos += i + 1
+	}
+}
+
+// appendFixed writes a string that is not empty.
+func (c *Codec) appendFixed(name, s string, status Status, sizes []int) {
+	switch {
+	case strings.IndexByte(s, 0) >= 0:
+		c.badString(name, s, 0, status)
+	case !hasSize(sizes, len(s)+1):
+		c.refuse(name, strconv.Quote(s), fmt.Sprintf("%d octets with the NUL, %s are allowed", len(s)+1, sizeList(sizes)), status)
+	default:
+		c.buf = append(append(c.buf, s...), 0)
+	}
+}
+
+func (c *Codec) fixedSlow(name string, p *string, status Status, sizes []int) {
+	if c.mode == modeAnnotate {
 		at := c.pos
 		c.mode = modeDecode
 		c.FixedCString(name, p, status, sizes...)
 		c.mode = modeAnnotate
 		c.annotate(name, at, func(f *annotation) { f.value = strconv.Quote(*p) })
-	default:
-		// A copy keeps the variadic slice of the two hot modes on the stack.
-		own := append([]int(nil), sizes...)
-		if v := c.slow.str(field{name: name, kind: kindFixed, max: own[len(own)-1], sizes: own, status: status}, *p); v != *p || c.cloning() {
-			*p = v
-		}
+		return
+	}
+	// A copy keeps the variadic slice of the two hot modes on the stack.
+	own := append([]int(nil), sizes...)
+	if v := c.slow.str(field{name: name, kind: kindFixed, max: own[len(own)-1], sizes: own, status: status}, *p); v != *p || c.cloning() {
+		*p = v
 	}
 }
 
@@ -537,7 +564,7 @@ func (c *Codec) Octets8(length, name string, p *[]byte, max int, status Status) 
 		at := c.pos + 1
 		n := int(c.buf[c.pos])
 		if n > len(c.buf)-at || n > max {
-			c.fail(length, c.pos, status, fmt.Sprintf("%d octets announced, %d left in the PDU, %d at most", n, len(c.buf)-at, max))
+			c.badLength(length, n, max, status)
 			return
 		}
 		*p = c.buf[at : at+n : at+n]
@@ -547,13 +574,27 @@ func (c *Codec) Octets8(length, name string, p *[]byte, max int, status Status) 
 		if len(b) <= max {
 			c.buf = append(append(c.buf, byte(len(b))), b...)
 		} else {
-			c.refuse(name, fmt.Sprintf("of %d octets", len(b)), fmt.Sprintf("at most %d octets", max), status)
+			c.tooLong(name, len(b), max, status)
 		}
 		if c.ordinal == c.nextRule {
 			c.applyRules(name, uint64(len(b)), "", status)
 		}
 		c.ordinal++
-	case modeAnnotate:
+	default:
+		c.octets8Slow(length, name, p, max, status)
+	}
+}
+
+func (c *Codec) badLength(name string, n, max int, status Status) {
+	c.fail(name, c.pos, status, fmt.Sprintf("%d octets announced, %d left in the PDU, %d at most", n, len(c.buf)-c.pos-1, max))
+}
+
+func (c *Codec) tooLong(name string, n, max int, status Status) {
+	c.refuse(name, fmt.Sprintf("of %d octets", n), fmt.Sprintf("at most %d octets", max), status)
+}
+
+func (c *Codec) octets8Slow(length, name string, p *[]byte, max int, status Status) {
+	if c.mode == modeAnnotate {
 		at := c.pos
 		c.mode = modeDecode
 		c.Octets8(length, name, p, max, status)
@@ -562,11 +603,11 @@ func (c *Codec) Octets8(length, name string, p *[]byte, max int, status Status) 
 			c.annotateSplit(length, strconv.Itoa(len(*p)), at, at+1)
 			c.annotateSplit(name, "", at+1, c.pos)
 		}
-	default:
-		v := c.slow.octets(field{name: name, kind: kindOctets, max: max, length: length, status: status}, *p)
-		if c.cloning() || !bytes.Equal(v, *p) {
-			*p = v
-		}
+		return
+	}
+	v := c.slow.octets(field{name: name, kind: kindOctets, max: max, length: length, status: status}, *p)
+	if c.cloning() || !bytes.Equal(v, *p) {
+		*p = v
 	}
 }
 
@@ -600,7 +641,7 @@ func (c *Codec) Address(name string, p *Address, max int, status Status) {
 	switch c.mode {
 	case modeDecode:
 		if len(c.buf)-c.pos < 2 {
-			c.ends(addressNames(name).ton)
+			c.addressEnds(name)
 			return
 		}
 		p.TON, p.NPI = TON(c.buf[c.pos]), NPI(c.buf[c.pos+1])
@@ -609,14 +650,20 @@ func (c *Codec) Address(name string, p *Address, max int, status Status) {
 		c.buf = append(c.buf, byte(p.TON), byte(p.NPI))
 		c.ordinal += 2
 	default:
-		n := addressNames(name)
-		if status == 0 { // no response to refuse it in
-			n.tonStatus, n.npiStatus = 0, 0
-		}
-		U8(c, n.ton, &p.TON, n.tonStatus)
-		U8(c, n.npi, &p.NPI, n.npiStatus)
+		c.addressSlow(name, p, status)
 	}
 	c.CString(name, &p.Addr, max, status)
+}
+
+func (c *Codec) addressEnds(name string) { c.ends(addressNames(name).ton) }
+
+func (c *Codec) addressSlow(name string, p *Address, status Status) {
+	n := addressNames(name)
+	if status == 0 { // no response to refuse it in
+		n.tonStatus, n.npiStatus = 0, 0
+	}
+	U8(c, n.ton, &p.TON, n.tonStatus)
+	U8(c, n.npi, &p.NPI, n.npiStatus)
 }
 
 type addressFields struct {
