@@ -287,9 +287,9 @@ func (x *exchange) Respond(status pdu.Status, body pdu.Body) error {
 }
 
 // call runs a handler; a panic of it is an error.
-func (s *Session) call(v service, j *job) (body pdu.Body, err error) {
-	defer s.guard(j.header, func(failed error) { body, err = nil, failed })
-	return v.serve(s.ctx, j.body)
+func (s *Session) call(v service, h pdu.Header, req pdu.Body) (resp pdu.Body, err error) {
+	defer s.guard(h, func(failed error) { resp, err = nil, failed })
+	return v.serve(s.ctx, req)
 }
 
 // guard turns a panic of a handler into an answer.

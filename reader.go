@@ -387,7 +387,10 @@ func (s *Session) got(frame []byte) {
 		if s.State() < StateBoundTX {
 			s.idles++
 		}
-		s.resps = append(s.resps, response{frame: frame, header: h})
+		// Field by field: a copy of what was just written in parts waits for it.
+		s.resps = append(s.resps, response{})
+		r := &s.resps[len(s.resps)-1]
+		r.frame, r.header.Command, r.header.Status, r.header.Sequence = frame, h.Command, h.Status, h.Sequence
 		if outsideWindow(h.Command.Request()) {
 			s.completeResponses()
 		}
@@ -578,12 +581,13 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		return
 	}
 	handler, inline := resolve(s.handler, h.Command)
-	j := job{header: h, frame: frame, body: body, handler: handler}
-	if inline {
-		s.runInline(j)
-		return
-	}
-	if !s.in.push(s, j) {
+	switch v, ok := handler.(service); {
+	case inline && ok:
+		s.serveInline(h, body, v)
+	case inline && s.in.hold():
+		s.run(job{header: h, frame: frame, body: body, handler: handler})
+	case !inline && s.in.push(s, job{header: h, frame: frame, body: body, handler: handler}):
+	default:
 		s.busy(h, notice)
 	}
 }
@@ -608,31 +612,22 @@ func (s *Session) reply(h pdu.Header, id pdu.CommandID, status pdu.Status, body 
 	return s.addResponse(h, id, status, body)
 }
 
-// runInline gives a request to a handler on the reader.
-func (s *Session) runInline(j job) {
-	v, ok := j.handler.(service)
-	if !ok {
-		if !s.in.hold() {
-			s.busy(j.header, s.opt.reg.Notice(j.header.Command))
-			return
-		}
-		s.run(j)
+// serveInline gives a request to a handler on the reader.
+func (s *Session) serveInline(h pdu.Header, body pdu.Body, v service) {
+	resp, err := s.call(v, h, body)
+	if s.opt.reg.Notice(h.Command) {
 		return
 	}
-	body, err := s.call(v, &j)
-	if s.opt.reg.Notice(j.header.Command) {
-		return
+	status := s.statusOf(h, err)
+	id := h.Command.Response()
+	if status == pdu.StatusOK && resp == nil {
+		resp, _ = s.opt.reg.New(id)
 	}
-	status := s.statusOf(j.header, err)
-	id := j.header.Command.Response()
-	if status == pdu.StatusOK && body == nil {
-		body, _ = s.opt.reg.New(id)
-	}
-	if err := s.reply(j.header, id, status, body); err != nil {
+	if err := s.reply(h, id, status, resp); err != nil {
 		var e *pdu.EncodeError
 		if errors.As(err, &e) {
-			s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", j.header.Sequence, "error", err)
-			_ = s.reply(j.header, id, pdu.StatusSystemError, nil)
+			s.opt.log.Error("smpp: response cannot be encoded", "command", id.String(), "sequence", h.Sequence, "error", err)
+			_ = s.reply(h, id, pdu.StatusSystemError, nil)
 		}
 	}
 }

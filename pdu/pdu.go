@@ -66,13 +66,16 @@ func (u *Unknown) Fields(c *Codec) { c.Rest("raw", &u.Raw) }
 // frame announces; the frame may hold less or more.
 func ParseHeader(frame []byte) (h Header, length uint32, err error) {
 	if len(frame) < HeaderLen {
-		return h, 0, fmt.Errorf("header: %d octets: a PDU starts with %d octets of header", len(frame), HeaderLen)
+		return h, 0, headerCut(len(frame))
 	}
-	_ = frame[15]
 	h.Command = CommandID(binary.BigEndian.Uint32(frame[4:]))
 	h.Status = Status(binary.BigEndian.Uint32(frame[8:]))
 	h.Sequence = binary.BigEndian.Uint32(frame[12:])
 	return h, binary.BigEndian.Uint32(frame), nil
+}
+
+func headerCut(n int) error {
+	return fmt.Errorf("header: %d octets: a PDU starts with %d octets of header", n, HeaderLen)
 }
 
 // Append appends the octets of a PDU to dst with the standard registry and the
