@@ -266,6 +266,9 @@ func hostileServer(t *testing.T) {
 		if !smpp.SecureEqual(b.Password, "secret") {
 			return nil, pdu.StatusBindFailed
 		}
+		if b.SystemID == "hostile" { // floods of good requests are a matter of rates
+			return &smpp.Account{SessionRate: smpp.Rate{PerSecond: 100}}, nil
+		}
 		return &smpp.Account{}, nil
 	}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -63,9 +63,11 @@ type Limits struct {
 
 	// Idle is how many PDUs that no handler sees are read of a session: all that
 	// come before the bind, then enquire_link, unknown commands, malformed PDUs,
-	// responses to nothing and what the state forbids. Beyond it reading stands, which costs the
-	// server nothing and stops the peer; nothing is lost. Zero: 50 a second, 500
-	// at once; a negative PerSecond is no limit.
+	// responses to nothing and what the state forbids. A request that is refused
+	// with pdu.StatusThrottled counts as a tenth of one. Beyond it reading
+	// stands, which costs the server nothing and stops the peer; nothing is lost.
+	// Zero: 50 a second, 500 at once, or 500 and 5000 of those refused; a
+	// negative PerSecond is no limit.
 	Idle Rate
 }
 
@@ -129,6 +131,8 @@ const (
 	maxPenalties = 8 << 10     // addresses with failures that are remembered
 	partCredit   = 255         // parts of one message
 	minStanding  = time.Second // so that a flood is read a lot at a time
+
+	refusalsPerIdle = 10 // requests refused for load that count as one PDU that no handler sees
 )
 
 func (l *Limits) idle() Rate {

@@ -51,6 +51,7 @@ type source struct {
 	many    int           // reads to come for which one that brought many counts
 	flooded bool          // idled is overdrawn
 	idled   bucket        // of the PDUs that no handler sees
+	refused uint64        // requests, as of the last charge
 }
 
 // read is the goroutine of the session.
@@ -96,7 +97,7 @@ func (src *source) run() error {
 					}
 				}
 			}
-			if s.idles > 0 && src.pace() {
+			if (s.idles > 0 || s.rx.refused > src.refused) && src.pace() {
 				more = true
 				break
 			}
@@ -143,18 +144,23 @@ func (src *source) limit() int {
 // whether reading is to stand.
 func (src *source) pace() bool {
 	s := src.s
-	n := s.idles
-	s.idles = 0
+	idles, refusals := s.idles, int(s.rx.refused-src.refused)
+	s.idles, src.refused = 0, s.rx.refused
 	if s.server == nil {
 		return false
 	}
 	if src.idled.each == 0 {
 		src.idled = newBucket(s.server.limitsNow().idle())
+		src.idled.each /= refusalsPerIdle
 	}
-	wait := src.idled.take(time.Since(s.opened), n)
+	wait := src.idled.take(time.Since(s.opened), idles*refusalsPerIdle+refusals)
 	src.flooded = wait > 0
 	if src.flooded {
-		src.hold = max(wait, minStanding)
+		least := minStanding
+		if idles == 0 {
+			least /= refusalsPerIdle // who is refused may be served next
+		}
+		src.hold = max(wait, least)
 		s.server.stats.stood.Add(1)
 	}
 	return true

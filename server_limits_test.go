@@ -635,6 +635,41 @@ func TestUnboundBounds(t *testing.T) {
 	}
 }
 
+// Requests beyond a rate are refused, and read at ten times what else no handler
+// sees is read at.
+func TestFloodOfRefusals(t *testing.T) {
+	bubble(t, "requests", func(t *testing.T) {
+		srv := &smpp.Server{Logger: quiet, Handler: byAddress, EnquireLink: -1, Limits: smpp.Limits{Idle: smpp.Rate{PerSecond: 10, Burst: 100}},
+			Authenticate: func(context.Context, *pdu.Bind) (*smpp.Account, error) {
+				return &smpp.Account{SessionRate: smpp.Rate{PerSecond: 1, Burst: 1}}, nil
+			}}
+		r, _ := dialFrom(t, srv, nil)
+		r.bound()
+		const n = 3000
+		go func() {
+			for range n {
+				r.send(pdu.Header{Sequence: 2}, to(7))
+			}
+		}()
+		start := time.Now()
+		statuses := map[pdu.Status]int{}
+		for range n { // not one is lost
+			h, _, _ := r.next()
+			statuses[h.Status]++
+		}
+		took := time.Since(start)
+		if took < 15*time.Second || took > 25*time.Second { // 1000 at once, 100 a second
+			t.Errorf("%v for %d requests", took, n)
+		}
+		if ok, refused := statuses[pdu.StatusOK], statuses[pdu.StatusThrottled]; ok+refused != n || ok > int(took/time.Second)+2 || ok < 2 {
+			t.Errorf("%v", statuses)
+		}
+		if srv.Stats().Stood == 0 {
+			t.Error("reading never stood")
+		}
+	})
+}
+
 // Responses to nothing are a flood like any other.
 func TestFloodOfResponses(t *testing.T) {
 	bubble(t, "responses", func(t *testing.T) {
