@@ -43,73 +43,80 @@ const patience = 3
 // A session owns one goroutine, which reads. Writing is done by whoever finds
 // that nobody else is: one write carries all that has gathered.
 type Session struct {
+	// What does not change, or seldom, and is read all the time.
 	conn    net.Conn
-	side    Side
 	opt     *options
+	limit   *Limiter // of this session; nil: none
 	handler Handler
-	ctx     context.Context
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when the session has ended
+	server  *Server       // of the MC side, nil otherwise
+	guest   *guest        // with server
 	kind    atomic.Uint32 // State, for State()
 	bigRead atomic.Bool   // the reader holds a big buffer
 	paused  atomic.Bool
-	leaving atomic.Bool // closing is set
-	server  *Server     // of the MC side, nil otherwise
-	limit   *Limiter    // of this session; nil: none
-	guest   *guest      // with server
+	leaving atomic.Bool   // closing is set
+	ttl     time.Duration // of a request, with what the sweep may be late
+	// calls are those to be used again. They are not shared by sessions: a
+	// channel belongs to the bubble of testing/synctest that made it.
+	calls sync.Pool
+	watch atomic.Pointer[watch]
+	done  chan struct{} // closed when the session has ended
 
 	// Of a session that is one of several of a Client, which is shared: freed is
 	// called, with the lock held, when the window has room, with how much; free is
 	// how much. Requests do not wait for its window but for any.
-	freed  func(slots int)
-	free   atomic.Int32
 	shared atomic.Bool
+	free   atomic.Int32
+	freed  func(slots int)
 
-	mu          sync.Mutex
-	state       State
-	err         error // why the session ended
-	closing     error // why this side is ending it; nil: it is not
-	version     pdu.Version
-	withoutTLVs bool
-	win         window
-	granted     int  // slots promised to waiters that were woken
-	flow        flow // changed by the reader only
-	holding     *time.Timer
-	held        bool      // holding runs, and no slot may be taken
-	tells       bool      // responses carry the load of this side
-	obeys       bool      // the load that the peer tells of matters
-	ctl         []control // requests outside the window
-	waiters     []*waiter
+	// What each request changes, with the lock held, comes together: when many
+	// send, it moves from one processor to the other.
+	mu       sync.Mutex
+	state    State
+	side     Side
+	writing  bool   // somebody writes, or is about to
+	yielding bool   // who is about to has let others go first
+	rttDue   bool   // the next request is to be timed
+	touched  bool   // since the last sweep
+	crowd    int32  // requests that the last responses answered: as many senders may be about to send again
+	coming   int32  // of the crowd, those that have not
+	rttSeq   uint32 // the request that is timed; 0: none
+	win      window
+	granted  int   // slots promised to waiters that were woken
+	err      error // why the session ended
+	closing  error // why this side is ending it; nil: it is not
+	waiters  []*waiter
+	enc      *pdu.Codec
+	out      []byte        // gathered for the next write
+	clock    time.Duration // the time of the last read, sweep or first request
+	sent     Traffic
+	timers   timers
+
+	spare       []byte
+	raw         *rawWriter    // of who writes; nil while nobody does
+	owed        int           // octets of responses in out
+	owedMax     int           // beyond which reading stands
+	ctl         []control     // requests outside the window
 	unslotted   []*waiter     // for room in out only
 	late        []lateRequest // timed out not long ago
-	sent        Traffic
+	version     pdu.Version
+	withoutTLVs bool
+	held        bool // holding runs, and no slot may be taken
+	tells       bool // responses carry the load of this side
+	obeys       bool // the load that the peer tells of matters
+	hangUp      bool // close the connection once out is empty
+	sweeping    bool // a sweep tells of what it found
+	halted      bool // reading stands for a while
+	flow        flow // changed by the reader only
+	holding     *time.Timer
 	received    received // as of the last batch
 	timeouts    uint64
 	rtt         time.Duration
-	rttSeq      uint32        // the request that is timed; 0: none
-	crowd       int32         // requests that the last responses answered: as many senders may be about to send again
-	coming      int32         // of the crowd, those that have not
 	emptied     chan struct{} // closed when no slot is taken; nil: nobody waits for that
-	enc         *pdu.Codec
-	out         []byte // gathered for the next write
-	spare       []byte
-	writing     bool       // somebody writes, or is about to
-	yielding    bool       // who is about to has let others go first
-	hangUp      bool       // close the connection once out is empty
-	touched     bool       // since the last sweep
-	sweeping    bool       // a sweep tells of what it found
-	halted      bool       // reading stands for a while
-	rttDue      bool       // the next request is to be timed
-	owed        int        // octets of responses in out
-	owedMax     int        // beyond which reading stands
-	raw         *rawWriter // of who writes; nil while nobody does
-	room        sync.Cond  // for the reader: out has room again
-	timers      timers
+	room        sync.Cond     // for the reader: out has room again
 	opened      time.Time     // when the session began; all other times are since then
-	clock       time.Duration // the time of the last read, sweep or first request
-	ttl         time.Duration // of a request, with what the sweep may be late
 	sweepAt     time.Duration
 	sweeper     *time.Timer
+	maybe       <-chan struct{} // of the context that may be watched next
 
 	whenBound chan struct{}     // closed when the session is bound; nil: nobody waits for that
 	outbinds  chan *pdu.Outbind // gets the one that an ESME waits for; nil: it waits for none
@@ -120,13 +127,9 @@ type Session struct {
 	bindReq  *pdu.Bind
 	bindID   pdu.CommandID // of the bind that is decided on, or was granted
 
-	in inbound
-
-	// calls are those to be used again. They are not shared by sessions: a
-	// channel belongs to the bubble of testing/synctest that made it.
-	calls sync.Pool
-	watch atomic.Pointer[watch]
-	maybe <-chan struct{} // of the context that may be watched next
+	ctx    context.Context
+	cancel context.CancelFunc
+	in     inbound
 
 	// of the reader
 	hearsLoad   bool // it may come as congestion_state
@@ -667,7 +670,7 @@ func (s *Session) register(ctx context.Context, req pdu.Body, call completer, yi
 	if s.opt.trace.Sent != nil {
 		s.opt.trace.Sent(s, s.out[from:len(s.out):len(s.out)])
 	}
-	if id != pdu.IDEnquireLink {
+	if id != pdu.IDEnquireLink && s.timers.active != s.clock {
 		s.timers.active = s.clock
 	}
 	switch id {
