@@ -4,9 +4,12 @@
 //
 //	go run ./center/internal/benchtable -rounds 5
 //	go run ./center/internal/benchtable -rounds 5 -paced
+//	go run ./center/internal/benchtable -rounds 5 -pgo
 //
 // With -paced it compares latency: it finds the highest rate of the library,
 // has both send at half of it, and counts each request from when it was due.
+// With -pgo it first has the program with the library write profiles of itself,
+// and builds it with these, as go build does with a default.pgo.
 //
 // It is to be run from the root of the repository. node-smpp is measured when
 // its packages are installed (npm ci in internal/interop/node).
@@ -19,6 +22,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +66,7 @@ type options struct {
 	only        string
 	scale       float64
 	plain, node bool
-	paced       bool
+	paced, pgo  bool
 }
 
 func main() {
@@ -72,6 +76,7 @@ func main() {
 	flag.Float64Var(&o.scale, "scale", 1, "factor for the number of messages")
 	flag.BoolVar(&o.plain, "plain", false, "compare with the loop that does not yield before it writes")
 	flag.BoolVar(&o.node, "node", true, "measure node-smpp too, where it is installed")
+	flag.BoolVar(&o.pgo, "pgo", false, "build the program with the library with a profile of itself")
 	flag.BoolVar(&o.paced, "paced", false, "compare latency at half of the library's highest rate instead")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -94,12 +99,14 @@ func (b *bench) measured(c cell, rate float64) (figure, error) {
 	return c.measure("library", b.ours, rate)
 }
 
+func (c cell) client(program, addr string, rate float64) []string {
+	return []string{program, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
+		fmt.Sprintf("-rate=%f", rate)}
+}
+
 // measure runs a program against itself.
 func (c cell) measure(what, program string, rate float64, args ...string) (figure, error) {
-	f, err := pair(c, []string{program, "-serve", "127.0.0.1:0"}, func(addr string) []string {
-		return append([]string{program, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
-			fmt.Sprintf("-rate=%f", rate)}, args...)
-	})
+	f, err := pair(c, []string{program, "-serve", "127.0.0.1:0"}, func(addr string) []string { return append(c.client(program, addr, rate), args...) })
 	if err != nil {
 		return f, fmt.Errorf("%v: %s: %w", c, what, err)
 	}
@@ -116,11 +123,9 @@ func run(o options) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{o, filepath.Join(dir, "ceiling"), filepath.Join(dir, "lean")}
-	for out, pkg := range map[string]string{b.ceiling: "./center/internal/ceiling", b.ours: "./center/internal/lean"} {
-		cmd := exec.Command("go", "build", "-o", out, pkg)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("go build %s: %w", pkg, err)
+	for out, pkg := range map[string]string{b.ceiling: "./center/internal/ceiling", b.ours: leanPackage} {
+		if err := goTool(nil, "build", "-o", out, pkg); err != nil {
+			return err
 		}
 	}
 	found := false
@@ -130,10 +135,51 @@ func run(o options) error {
 	if o.only != "" && !found {
 		return fmt.Errorf("-only %q: there is no such cell", o.only)
 	}
+	if o.pgo {
+		if err := b.profile(dir); err != nil {
+			return err
+		}
+	}
 	if o.paced {
 		return b.latency()
 	}
 	return b.throughput()
+}
+
+const leanPackage = "./center/internal/lean"
+
+func goTool(out io.Writer, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// profile builds the program with the library anew, with profiles of both its
+// sides in every cell.
+func (b *bench) profile(dir string) error {
+	merge := []string{"tool", "pprof", "-proto"}
+	for i, c := range cells {
+		server, client := filepath.Join(dir, fmt.Sprintf("server%d", i)), filepath.Join(dir, fmt.Sprintf("client%d", i))
+		_, err := pair(c, []string{b.ours, "-serve", "127.0.0.1:0", "-cpuprofile", server}, func(addr string) []string {
+			return append(c.client(b.ours, addr, 0), "-cpuprofile", client)
+		})
+		if err != nil {
+			return fmt.Errorf("%v: %w", c, err)
+		}
+		merge = append(merge, server, client)
+	}
+	merged := filepath.Join(dir, "merged")
+	f, err := os.Create(merged)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(goTool(f, merge...), f.Close()); err != nil {
+		return err
+	}
+	return goTool(nil, "build", "-pgo", merged, "-o", b.ours, leanPackage)
 }
 
 func (c cell) String() string { return fmt.Sprintf("%s/%d/%d", c.style, c.window, c.conns) }

@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -31,13 +32,18 @@ func main() {
 	conns := flag.Int("conns", 1, "connections")
 	n := flag.Int("n", 1_000_000, "requests in all")
 	rate := flag.Float64("rate", 0, "requests a second in all; 0: as fast as it goes")
+	cpuProfile := flag.String("cpuprofile", "", "file to write where processor time goes")
 	flag.Parse()
+	endProfile, err := load.Profile(*cpuProfile)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lean:", err)
+		os.Exit(1)
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(load.GCPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var err error
 	switch {
 	case *serve != "":
 		err = server(ctx, *serve)
@@ -47,7 +53,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err != nil {
+	if err = errors.Join(err, endProfile()); err != nil {
 		fmt.Fprintln(os.Stderr, "lean:", err)
 		os.Exit(1)
 	}
