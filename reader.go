@@ -255,9 +255,10 @@ func (src *source) idle() bool {
 	return live
 }
 
-// shrink lets go of a buffer that is larger than what it holds.
+// shrink lets go of a buffer that is larger than what it holds, if the small one
+// has room for more besides: who reads goes on with it as it is.
 func (src *source) shrink() {
-	if src.w-src.r <= smallRead && len(src.buf) > smallRead {
+	if src.w-src.r < smallRead && len(src.buf) > smallRead {
 		src.w = copy(src.small, src.buf[src.r:src.w])
 		src.r = 0
 		src.release()

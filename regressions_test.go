@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,4 +160,44 @@ func TestHugeSettings(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A fullReads fails reads that have no room for anything.
+type fullReads struct {
+	net.Conn
+	t *testing.T
+}
+
+func (c *fullReads) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		c.t.Error("the session reads into no room at all")
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Read(b)
+}
+
+func (c *fullReads) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// A session that goes quiet lets go of its large buffer; if what it holds of a PDU
+// just fills the small one, it must still read the rest.
+func TestQuietAmidPDU(t *testing.T) {
+	frame, err := pdu.Append(nil, pdu.Header{Sequence: 1}, &pdu.SubmitSM{Dest: pdu.International("1"), ShortMessage: make([]byte, 254)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 254; n <= 258; n++ {
+		bubble(t, strconv.Itoa(n), func(t *testing.T) {
+			near, far := smpptest.Pipe()
+			s := (&smpp.Server{Handler: byAddress, Logger: quiet}).ServeConn(&fullReads{far, t})
+			r := (&raw{near, t}).bound()
+			r.write(frame) // does not fit the small buffer
+			r.want(pdu.Header{Command: pdu.IDSubmitSMResp, Sequence: 1})
+			r.write(frame[:n])
+			time.Sleep(10 * time.Second)
+			r.write(frame[n:])
+			r.want(pdu.Header{Command: pdu.IDSubmitSMResp, Sequence: 1})
+			_ = near.Close()
+			<-s.Done()
+		})
+	}
 }

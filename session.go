@@ -891,7 +891,7 @@ func (s *Session) sweep() {
 	if act == doEnquire {
 		s.timers.enquired = max(now, 1)
 	}
-	if s.win.used == 0 && !s.touched {
+	if s.win.used == 0 && len(s.ctl) == 0 && !s.touched {
 		s.unwatch()
 	}
 	quiet := !s.touched && s.win.used == 0 && len(s.late) == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0

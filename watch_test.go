@@ -82,6 +82,27 @@ func TestSharedContext(t *testing.T) {
 	})
 }
 
+// So it is for a request that takes no slot, though the session is idle besides.
+func TestSharedContextOfEnquireLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := smpptest.Pair(t, &smpp.Config{EnquireLink: -1}, &smpp.Server{Handler: smpp.Inline(byAddress), EnquireLink: -1})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 300 { // enough to be noticed as shared
+			if _, err := client.Submit(ctx, message); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server.Pause()
+		time.AfterFunc(5*time.Second, cancel)
+		start := time.Now()
+		if err := client.EnquireLink(ctx); !errors.Is(err, context.Canceled) || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v; want %v after 5s", time.Since(start), err, context.Canceled)
+		}
+		server.Resume()
+	})
+}
+
 // Contexts that end while responses come in: every call returns once, with a
 // response or the error of its context.
 func TestSharedContextRaces(t *testing.T) {
