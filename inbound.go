@@ -112,6 +112,13 @@ func (d *inbound) work(s *Session) {
 	}
 }
 
+// working reports whether requests are not answered yet.
+func (d *inbound) working() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.busy > 0 || d.waiting() > 0
+}
+
 // hold counts a request that an inline handler is given, or reports that too
 // many of them were kept.
 func (d *inbound) hold() bool {

@@ -148,11 +148,12 @@ type guest struct {
 	from    netip.Prefix // not valid: none
 	tally   *tally       // of its account, once bound; nil: without limits
 	meter   *meter       // of the session; nil: without a rate
-	delay   *time.Timer  // of the bind that waits
-	cancel  func()       // of the bind that is decided on
-	failed  int          // binds
-	bound   bool         // counted as bound
-	unbound bool         // counted as not bound yet
+	listLen func(string) int
+	delay   *time.Timer // of the bind that waits
+	cancel  func()      // of the bind that is decided on
+	failed  int         // binds
+	bound   bool        // counted as bound
+	unbound bool        // counted as not bound yet
 }
 
 // An address counts the connections from one.
@@ -238,7 +239,7 @@ func (g *gate) join(s *Session, system string, mode BindMode, a *Account) bool {
 		g.tallies[system] = t
 		t.live[mode]++
 		t.meter.set(a.Rate)
-		v.tally = t
+		v.tally, v.listLen = t, a.ListLen
 		if a.SessionRate.PerSecond > 0 {
 			v.meter = new(meter)
 			v.meter.set(a.SessionRate)
@@ -516,9 +517,16 @@ func (m *meter) settled(now time.Time) time.Duration {
 
 // units returns what a request of an ESME counts as: its destinations, or one.
 // Parts of a message after the first have credit: to refuse one in the middle
-// would break the message.
-func units(body pdu.Body) (n, credit int) {
+// would break the message. listLen is Account.ListLen, or nil.
+func units(body pdu.Body, listLen func(string) int) (n, credit int) {
 	messages, parts := weigh(body)
+	if m, ok := body.(*pdu.SubmitMulti); ok && m != nil && listLen != nil {
+		for i := range m.Dests { // each counts as one already
+			if d := &m.Dests[i]; d.Flag == pdu.DestList || d.Flag == 0 && d.List != "" {
+				parts += max(0, listLen(d.List)-1)
+			}
+		}
+	}
 	if parts > 0 && messages == 0 {
 		return parts, partCredit * parts
 	}
@@ -532,7 +540,7 @@ func (v *guest) admits(body pdu.Body) bool {
 		return true
 	}
 	now := time.Now()
-	n, credit := units(body)
+	n, credit := units(body, v.listLen)
 	if !v.meter.admit(now, n, credit) {
 		return false
 	}

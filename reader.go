@@ -647,6 +647,7 @@ func (s *Session) peerUnbinds(h pdu.Header) {
 	}
 	s.mu.Unlock()
 	if s.peerUnbound {
+		s.idles++
 		_ = s.reply(h, pdu.IDUnbindResp, pdu.StatusOK, &pdu.UnbindResp{}) // once more
 		return
 	}

@@ -117,6 +117,12 @@ type Account struct {
 	// what comes next: a long message is refused as a whole or not at all. The
 	// zero value is no limit.
 	Rate, SessionRate Rate
+
+	// ListLen returns how many destinations a distribution list of a submit_multi
+	// counts as, for Rate and SessionRate; less than 1 is 1, as for a list that is
+	// not known. It is called on the goroutine that reads the session, and must
+	// not block. Nil: each list counts as one.
+	ListLen func(name string) int
 }
 
 func (srv *Server) options() *options {

@@ -270,6 +270,12 @@ func TestRateLimits(t *testing.T) {
 		{"destinations", smpp.Account{Rate: rate}, []step{{0, 0, multi(3), 1, 1}, {0, 0, multi(3), 1, 0}, {0, 0, multi(2), 1, 1}}},
 		{"more destinations than a burst", smpp.Account{Rate: rate}, []step{{0, 0, multi(25), 1, 1}, {time.Second, 0, multi(25), 1, 0},
 			{time.Second, 0, to(1), 1, 0}, {500 * time.Millisecond, 0, multi(25), 1, 1}}},
+		{"lists", smpp.Account{Rate: rate, ListLen: func(name string) int { return map[string]int{"staff": 4, "odd": -3}[name] }}, []step{
+			{0, 0, &pdu.SubmitMulti{Dests: []pdu.Destination{{List: "staff"}, {Address: pdu.International("1")}}}, 1, 1}, {0, 0, to(1), 1, 0},
+			{500 * time.Millisecond, 0, &pdu.SubmitMulti{Dests: []pdu.Destination{{Flag: pdu.DestList, List: "none"}, {List: "odd"}}}, 3, 2}, {0, 0, to(1), 2, 1},
+			{500 * time.Millisecond, 0, &pdu.SubmitMulti{ESMClass: pdu.UDHI, ShortMessage: []byte{5, 0, 3, 77, 2, 1, 'x'}, Dests: []pdu.Destination{{List: "staff"}}}, 1, 1},
+			{0, 0, &pdu.SubmitMulti{ESMClass: pdu.UDHI, ShortMessage: []byte{5, 0, 3, 77, 2, 2, 'x'}, Dests: []pdu.Destination{{List: "staff"}}}, 1, 1}, {200 * time.Millisecond, 0, to(1), 1, 0}}},
+		{"lists count as one if nobody says", smpp.Account{Rate: rate}, []step{{0, 0, &pdu.SubmitMulti{Dests: []pdu.Destination{{List: "staff"}}}, 6, 5}}},
 		{"queries", smpp.Account{Rate: rate}, []step{{0, 0, &pdu.QuerySM{MessageID: "1"}, 7, 5}}},
 		{"enquire_link is free", smpp.Account{Rate: rate}, []step{{0, 0, &pdu.EnquireLink{}, 50, 50}, {0, 0, to(1), 6, 5}}},
 		{"parts are taken, and count", smpp.Account{Rate: smpp.Rate{PerSecond: 10, Burst: 1}}, []step{

@@ -884,6 +884,9 @@ func (s *Session) sweep() {
 	if len(late) > 0 {
 		s.wake()
 	}
+	if s.timers.inactivity > 0 && (s.win.used > 0 || s.in.working()) {
+		s.timers.active = now // a transaction goes on
+	}
 	act, wait := s.timers.step(now, s.state)
 	if slices.ContainsFunc(lateCtl, func(c control) bool { return c.want == pdu.IDUnbindResp }) {
 		act = doDeadPeer // what else could come

@@ -257,6 +257,29 @@ func TestInactivity(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	bubble(t, "a transaction that goes on", func(t *testing.T) {
+		slow := smpp.HandlerFor(func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+			time.Sleep(3 * time.Minute)
+			return &pdu.SubmitSMResp{MessageID: "1"}, nil
+		})
+		for _, side := range []smpp.Side{smpp.ESME, smpp.MC} {
+			conf, srv := &smpp.Config{ResponseTimeout: time.Hour}, &smpp.Server{Handler: slow}
+			if side == smpp.ESME {
+				conf.Inactivity = time.Minute
+			} else {
+				srv.Inactivity = time.Minute
+			}
+			client, _ := smpptest.Pair(t, conf, srv)
+			start := time.Now()
+			if _, err := client.Submit(t.Context(), message); err != nil {
+				t.Errorf("%v: %v", side, err)
+			}
+			<-client.Done()
+			if took := time.Since(start); took < 4*time.Minute-2*time.Second || took > 4*time.Minute+5*time.Second {
+				t.Errorf("%v: the session lived for %v", side, took)
+			}
+		}
+	})
 	bubble(t, "off by default", func(t *testing.T) {
 		client, server := smpptest.Pair(t, nil, nil)
 		time.Sleep(7 * 24 * time.Hour)

@@ -312,7 +312,7 @@ func accountKeys(a *account.Account) []key {
 		{name: "max_transceivers", value: count(&a.MaxTransceivers, 0, 100_000), zero: "0, any number", about: "As transceiver."},
 		{name: "window", value: count(&a.Window, 1, 100_000), zero: "that above", about: "Its requests handled at once, on a session."},
 		{name: "deliver_window", value: count(&a.DeliverWindow, 1, 100_000), zero: "that above", about: "What it is sent before it has answered, on a session."},
-		{name: "rate", value: number(&a.Rate.PerSecond), zero: "0, any", about: "Messages a second that its sessions may submit together; more are refused with ESME_RTHROTTLED. A submit_multi counts as its destinations."},
+		{name: "rate", value: number(&a.Rate.PerSecond), zero: "0, any", about: "Messages a second that its sessions may submit together; more are refused with ESME_RTHROTTLED. A submit_multi counts as its destinations, a distribution list as its members."},
 		{name: "rate_burst", value: count(&a.Rate.Burst, 0, 1_000_000), zero: "a tenth of a second's", about: "How many of them at once."},
 		{name: "session_rate", value: number(&a.SessionRate.PerSecond), zero: "0, any", about: "The same for each session."},
 		{name: "session_rate_burst", value: count(&a.SessionRate.Burst, 0, 1_000_000), zero: "a tenth of a second's", about: "How many of them at once."},

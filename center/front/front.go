@@ -194,10 +194,16 @@ func (f *Front) caller(s *smpp.Session) (c caller, ok bool) {
 	if !ok {
 		return c, false
 	}
-	if c.account = f.cfg.Accounts.Get(c.binding.account.ID); c.account == nil {
-		c.account = c.binding.account // it is gone, and its sessions are about to be
-	}
+	c.account = f.accountOf(c.binding.account)
 	return c, true
+}
+
+// accountOf returns an account that a session bound as, as it is now.
+func (f *Front) accountOf(bound *account.Account) *account.Account {
+	if a := f.cfg.Accounts.Get(bound.ID); a != nil {
+		return a
+	}
+	return bound // it is gone, and its sessions are about to be
 }
 
 // observe returns the status that answers a request, and tells of it.
@@ -350,7 +356,7 @@ func (f *Front) authenticate(ctx context.Context, b *pdu.Bind) (*smpp.Account, e
 	return &smpp.Account{
 		SystemID: a.ID, Window: window, Value: &binding{account: a, id: f.sessions.Add(1), pattern: pattern, areas: areasOf(b), plain: b.InterfaceVersion < pdu.V34, intake: intake{front: f}},
 		MaxBinds: a.MaxBinds, MaxTransmitters: a.MaxTransmitters, MaxReceivers: a.MaxReceivers, MaxTransceivers: a.MaxTransceivers,
-		Rate: a.Rate, SessionRate: a.SessionRate,
+		Rate: a.Rate, SessionRate: a.SessionRate, ListLen: func(name string) int { return len(f.list(f.accountOf(a), name)) },
 	}, nil
 }
 

@@ -274,6 +274,36 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// A distribution list counts as its members towards a rate, as they are now.
+func TestRateOfLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		number := func(i int) pdu.Address { return pdu.International(fmt.Sprint(49170000 + i)) }
+		b := open(t, center.Config{
+			Lists: map[string][]pdu.Address{"all": {number(1), number(2), number(3)}, "own": {number(9)}},
+			Accounts: []account.Account{{ID: "demo", Password: "demo", Rate: smpp.Rate{PerSecond: 1, Burst: 5},
+				Delivery: account.Delivery{Lists: map[string][]pdu.Address{"own": {number(4), number(5)}}}}},
+		})
+		defer b.close()
+		e := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		send := func(lists ...string) error {
+			m := &pdu.SubmitMulti{Source: acme, ShortMessage: []byte("hello")}
+			for _, l := range lists {
+				m.Dests = append(m.Dests, pdu.Destination{List: l})
+			}
+			_, err := e.SubmitMulti(t.Context(), m)
+			return err
+		}
+		if err := send("all", "own"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2500 * time.Millisecond)
+		wantStatus(t, "three addresses while there is room for two", send("all"), pdu.StatusThrottled)
+		if err := send("own"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Acknowledgements of the other side, and what it is asked for, pass through.
 func TestPassesThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godwit-sms/smpp/center/account"
 	"github.com/godwit-sms/smpp/center/dispatch"
 	"github.com/godwit-sms/smpp/center/message"
 	"github.com/godwit-sms/smpp/center/store"
@@ -450,11 +451,8 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 			take(d.Address)
 			continue
 		}
-		members, ok := c.account.Delivery.Lists[d.List]
-		if !ok {
-			members, ok = f.set().Lists[d.List]
-		}
-		if !ok { // the name has no place of its own
+		members := f.list(c.account, d.List)
+		if members == nil { // the name has no place of its own
 			fail(pdu.Address{Addr: d.List}, pdu.StatusInvalidDistributionList)
 			continue
 		}
@@ -466,6 +464,15 @@ func (f *Front) expand(c caller, named []pdu.Destination, resp *pdu.SubmitMultiR
 		}
 	}
 	return dests
+}
+
+// list returns the addresses of a distribution list, of which there are some: the
+// account's own, or one of those for all. Nil: there is none.
+func (f *Front) list(a *account.Account, name string) []pdu.Address {
+	if members, ok := a.Delivery.Lists[name]; ok {
+		return members
+	}
+	return f.set().Lists[name]
 }
 
 // ofCenter reports whether only a message center may send a TLV: one that makes a
