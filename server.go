@@ -110,7 +110,7 @@ type Account struct {
 	MaxTransceivers int
 
 	// Rate is how many requests the sessions take together, SessionRate each of
-	// them. A submit_multi counts as its destinations, any other request as one;
+	// them. A submit_multi counts as its destinations (see ListLen for its lists), any other request as one;
 	// enquire_link and unbind count as nothing. What is beyond is answered with
 	// pdu.StatusThrottled and reaches no handler; but parts of a concatenated
 	// message after the first are taken, up to 255 of them, and count towards

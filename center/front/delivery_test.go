@@ -1,9 +1,13 @@
 package front_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +146,37 @@ func TestData(t *testing.T) {
 		}
 		if r := e.receipts(0); len(r) != 2 || r[0].State != pdu.StateDelivered {
 			t.Errorf("receipts %+v", r)
+		}
+	})
+}
+
+// What a v3.3 receiver cannot be sent ends, and the log says why.
+func TestTooMuchForAReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var log bytes.Buffer
+		b := open(t, center.Config{Logger: slog.New(slog.NewTextHandler(locked{&mu, &log}, nil)),
+			Accounts: []account.Account{{ID: "demo", Password: "demo"}, {ID: "shop", Password: "x"}}})
+		defer b.close()
+		e := b.bind(smpp.Config{Bind: smpp.Transmitter}, nil)
+		old := b.bind(smpp.Config{SystemID: "shop", Password: "x", Version: pdu.V33, Bind: smpp.Receiver, AddressRange: pdu.Address{Addr: "9090"}}, nil)
+		id := e.submit(text(pdu.ShortCode("9090"), strings.Repeat("secret", 30)))
+		if got := old.texts(time.Second); len(got) > 0 {
+			t.Errorf("received %q", got)
+		}
+		if got := e.state(id); got != pdu.StateUndeliverable {
+			t.Errorf("state %v", got)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told := 0
+		for line := range strings.Lines(log.String()) {
+			if strings.Contains(line, "level=WARN") && strings.Contains(line, id) && strings.Contains(line, "at most 160 octets in v3.3") {
+				told++
+			}
+		}
+		if told != 1 || strings.Contains(log.String(), "secret") {
+			t.Errorf("told %d times:\n%s", told, log.String())
 		}
 	})
 }

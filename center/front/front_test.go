@@ -67,7 +67,9 @@ type bench struct {
 
 func open(t *testing.T, cfg center.Config) *bench {
 	t.Helper()
-	cfg.Logger = quiet
+	if cfg.Logger == nil {
+		cfg.Logger = quiet
+	}
 	c, err := center.New(cfg)
 	if err != nil {
 		t.Fatal(err)

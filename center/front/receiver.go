@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -107,7 +108,13 @@ func (r *receiver) done(a *dispatch.Attempt, err error, tlvs tlv.List) {
 		r.front.cfg.Table.Remove(r) // nothing more goes this way
 	}
 	if err != nil && result.Outcome != dispatch.Lost {
-		r.front.log.Debug("delivery refused", "id", a.Message.Group, "session", r.id, "attempt", a.Number, "error", err)
+		// What its session cannot be sent, as when it speaks v3.3, never reaches it:
+		// nobody else would tell of that.
+		level, what := slog.LevelDebug, "delivery refused"
+		if encode := (*pdu.EncodeError)(nil); errors.As(err, &encode) {
+			level, what = slog.LevelWarn, "message does not fit its receiver"
+		}
+		r.front.log.Log(context.Background(), level, what, "id", a.Message.Group, "session", r.id, "attempt", a.Number, "error", err)
 	}
 	a.Done(result)
 }
