@@ -110,12 +110,12 @@ type Account struct {
 	MaxTransceivers int
 
 	// Rate is how many requests the sessions take together, SessionRate each of
-	// them. A submit_multi counts as its destinations (see ListLen for its lists), any other request as one;
-	// enquire_link and unbind count as nothing. What is beyond is answered with
-	// pdu.StatusThrottled and reaches no handler; but parts of a concatenated
-	// message after the first are taken, up to 255 of them, and count towards
-	// what comes next: a long message is refused as a whole or not at all. The
-	// zero value is no limit.
+	// them. A submit_multi counts as its destinations, its lists as ListLen says,
+	// any other request as one; enquire_link and unbind count as nothing. What is
+	// beyond is answered with pdu.StatusThrottled and reaches no handler; but parts
+	// of a concatenated message after the first are taken, up to 255 of them, and
+	// count towards what comes next: a long message is refused as a whole or not at
+	// all. The zero value is no limit.
 	Rate, SessionRate Rate
 
 	// ListLen returns how many destinations a distribution list of a submit_multi
