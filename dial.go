@@ -164,6 +164,11 @@ func (s *Session) bindRoundTrip(ctx context.Context, req pdu.BindRequest, versio
 	case <-c.done:
 		return c.err
 	case <-ctx.Done():
+	}
+	select {
+	case <-c.done: // what is known counts, and a handler may have ended ctx since
+		return c.err
+	default:
 		return &RequestError{Command: req.Command(), Sequence: seq, Sent: true, Err: context.Cause(ctx)}
 	}
 }
