@@ -18,14 +18,6 @@ const (
 	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
 )
 
-// manyPDUs is from how many on that were read together the next reads, manyReads of
-// them, are made without the scheduler seeing it: with fewer, waking its monitor
-// costs less than it gains, as it keeps the processor awake for what comes next.
-const (
-	manyPDUs  = 12
-	manyReads = 16
-)
-
 // plainEvery is how often a session reads in a way that the scheduler sees, so
 // that its monitor is awake to preempt whoever works for longer than a time
 // slice of the scheduler, which is as long.
@@ -47,8 +39,6 @@ type source struct {
 	raw     *rawReader    // of a busy session, where there is such a thing
 	now     time.Duration // of the last read, since the session began
 	plain   time.Duration // of the last read without raw
-	pdus    uint64        // received before the last read
-	many    int           // reads to come for which one that brought many counts
 	flooded bool          // idled is overdrawn
 	idled   bucket        // of the PDUs that no handler sees
 	refused uint64        // requests, as of the last charge
@@ -112,13 +102,6 @@ func (src *source) run() error {
 		if more {
 			continue
 		}
-		n := s.rx.traffic.PDUs
-		if n-src.pdus >= manyPDUs {
-			src.many = manyReads
-		} else if src.many > 0 {
-			src.many--
-		}
-		src.pdus = n
 		if err := src.fill(); err != nil {
 			return s.closedByPeer(err)
 		}
@@ -232,7 +215,7 @@ func (src *source) fill() error {
 }
 
 func (src *source) read(b []byte) (int, error) {
-	if src.raw != nil && src.many > 0 && src.now-src.plain < plainEvery {
+	if src.raw != nil && src.now-src.plain < plainEvery {
 		return src.raw.read(b)
 	}
 	src.plain = src.now

@@ -40,15 +40,17 @@ type cell struct {
 	n      int
 }
 
+// cells are of some seconds each: in the first half of one, a program touches
+// memory that it has not had before, which some machines take long for.
 var cells = []cell{
-	{"blocking", 10, 1, 200_000},
-	{"async", 10, 1, 200_000},
-	{"blocking", 100, 1, 600_000},
-	{"async", 100, 1, 1_000_000},
-	{"blocking", 1000, 1, 600_000},
-	{"async", 1000, 1, 1_000_000},
-	{"blocking", 10, 100, 400_000},
-	{"async", 10, 100, 400_000},
+	{"blocking", 10, 1, 1_000_000},
+	{"async", 10, 1, 1_000_000},
+	{"blocking", 100, 1, 3_000_000},
+	{"async", 100, 1, 5_000_000},
+	{"blocking", 1000, 1, 3_000_000},
+	{"async", 1000, 1, 5_000_000},
+	{"blocking", 10, 100, 2_000_000},
+	{"async", 10, 100, 2_000_000},
 }
 
 // A figure is what one run came to.
