@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-sms/smpp/pdu"
@@ -18,10 +19,16 @@ const (
 	maxBatch  = 8 << 10  // octets of PDUs that share one allocation
 )
 
-// plainEvery is how often a session reads in a way that the scheduler sees, so
-// that its monitor is awake to preempt whoever works for longer than a time
-// slice of the scheduler, which is as long.
+// plainEvery is how often one of the sessions reads in a way that the scheduler
+// sees, so that its monitor is awake to preempt whoever works for longer than a
+// time slice of the scheduler, which is as long.
 const plainEvery = 10 * time.Millisecond
+
+// lastPlain is when a session last did, in nanoseconds since began.
+var (
+	began     = time.Now()
+	lastPlain atomic.Int64
+)
 
 var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigRead); return &b }}
 
@@ -38,7 +45,7 @@ type source struct {
 	full    bool          // the last read filled buf
 	raw     *rawReader    // of a busy session, where there is such a thing
 	now     time.Duration // of the last read, since the session began
-	plain   time.Duration // of the last read without raw
+	opened  time.Duration // when that was, since began
 	flooded bool          // idled is overdrawn
 	idled   bucket        // of the PDUs that no handler sees
 	refused uint64        // requests, as of the last charge
@@ -46,7 +53,7 @@ type source struct {
 
 // read is the goroutine of the session.
 func (s *Session) read() {
-	src := source{s: s, small: make([]byte, smallRead)}
+	src := source{s: s, small: make([]byte, smallRead), opened: s.opened.Sub(began)}
 	src.buf = src.small
 	var err error
 	if s.server != nil {
@@ -215,10 +222,14 @@ func (src *source) fill() error {
 }
 
 func (src *source) read(b []byte) (int, error) {
-	if src.raw != nil && src.now-src.plain < plainEvery {
+	if src.raw == nil {
+		return src.s.conn.Read(b)
+	}
+	now := int64(src.opened + src.now)
+	if now-lastPlain.Load() < int64(plainEvery) {
 		return src.raw.read(b)
 	}
-	src.plain = src.now
+	lastPlain.Store(now)
 	return src.s.conn.Read(b)
 }
 

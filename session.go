@@ -85,6 +85,7 @@ type Session struct {
 	err      error // why the session ended
 	closing  error // why this side is ending it; nil: it is not
 	waiters  []*waiter
+	waited   *waiter // to be used again
 	enc      *pdu.Codec
 	out      []byte        // gathered for the next write
 	clock    time.Duration // the time of the last read, sweep or first request
@@ -766,7 +767,10 @@ func (s *Session) maySend(id pdu.CommandID) error {
 // wait waits for a slot. It is called, and returns, with the lock held; a nil
 // error means that a slot was granted.
 func (s *Session) wait(ctx context.Context) error {
-	w := &waiter{make(chan struct{}, 1)}
+	w := s.waited
+	if s.waited = nil; w == nil {
+		w = &waiter{make(chan struct{}, 1)}
+	}
 	s.waiters = append(s.waiters, w)
 	s.noteFree()
 	s.mu.Unlock()
@@ -786,15 +790,16 @@ func (s *Session) wait(ctx context.Context) error {
 		err = context.Cause(ctx)
 	}
 	s.mu.Lock()
-	if err != nil {
-		if i := slices.Index(s.waiters, w); i >= 0 {
-			s.waiters = slices.Delete(s.waiters, i, i+1)
-			s.wake()
-		} else { // granted in the meantime: pass it on
-			s.granted--
-			s.wake()
-		}
+	if err == nil {
+		s.waited = w
+		return nil
 	}
+	if i := slices.Index(s.waiters, w); i >= 0 {
+		s.waiters = slices.Delete(s.waiters, i, i+1)
+	} else { // granted in the meantime: pass it on
+		s.granted--
+	}
+	s.wake()
 	return err
 }
 
@@ -839,9 +844,6 @@ func (s *Session) wake() {
 	}
 	if n > 0 {
 		s.waiters = slices.Delete(s.waiters, 0, n)
-		if len(s.waiters) == 0 {
-			s.waiters = nil
-		}
 	}
 	if n := s.noteFree(); n > 0 {
 		s.freed(n)
@@ -899,7 +901,10 @@ func (s *Session) sweep() {
 	}
 	quiet := !s.touched && s.win.used == 0 && len(s.late) == 0 && len(s.ctl) == 0 && !s.writing && len(s.out) == 0
 	if s.in.relax() && quiet {
-		s.win.slots, s.out, s.spare, s.enc, s.raw = nil, nil, nil, nil, nil
+		s.win.slots, s.out, s.spare, s.enc, s.raw, s.waited = nil, nil, nil, nil, nil, nil
+		if len(s.waiters) == 0 {
+			s.waiters = nil
+		}
 		if s.bigRead.Load() {
 			_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader lets go of its buffer
 		}

@@ -31,7 +31,7 @@ type stepTally struct {
 }
 
 // quickest is how many microseconds are counted one by one, which is quicker.
-const quickest = 4096
+const quickest = 1 << 14
 
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
