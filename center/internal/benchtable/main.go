@@ -74,7 +74,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each cell")
-	flag.StringVar(&o.only, "only", "", "a cell, such as async/100/1")
+	flag.StringVar(&o.only, "only", "", "a cell, such as async/100/1, or node")
 	flag.Float64Var(&o.scale, "scale", 1, "factor for the number of messages")
 	flag.BoolVar(&o.plain, "plain", false, "compare with the loop that does not yield before it writes")
 	flag.BoolVar(&o.node, "node", true, "measure node-smpp too, where it is installed")
@@ -130,7 +130,7 @@ func run(o options) error {
 			return err
 		}
 	}
-	found := false
+	found := o.only == "node"
 	for _, c := range cells {
 		found = found || o.only == c.String()
 	}
@@ -232,6 +232,9 @@ func (b *bench) latency() error {
 }
 
 func (b *bench) throughput() error {
+	if b.only == "node" {
+		return b.againstNode()
+	}
 	fmt.Println("| style | window | sessions | loop, msg/s | library, msg/s | library / loop, median (min-max) | loop, CPU us/msg | library, CPU us/msg | CPU, library / loop, median |")
 	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, c := range cells {
@@ -348,7 +351,7 @@ func (b *bench) againstNode() error {
 	for _, version := range []string{"smpp-0.5.1", "smpp-0.6.0-rc.4"} {
 		var theirs, lib, ratios []float64
 		for range b.rounds {
-			out, err := exec.Command("node", filepath.Join(dir, "bench.js"), version, "100", "30000").Output()
+			out, err := exec.Command("node", filepath.Join(dir, "bench.js"), version, "100", "200000").Output()
 			if err != nil {
 				return fmt.Errorf("node bench.js: %w", err)
 			}
@@ -356,7 +359,7 @@ func (b *bench) againstNode() error {
 			if err := json.Unmarshal([]byte(strings.TrimSpace(string(out))), &o); err != nil {
 				return err
 			}
-			l, err := b.measured(cell{"async", 100, 1, 600_000}, 0)
+			l, err := b.measured(cell{"async", 100, 1, 4_000_000}, 0)
 			if err != nil {
 				return err
 			}
