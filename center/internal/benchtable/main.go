@@ -7,7 +7,8 @@
 //	go run ./center/internal/benchtable -rounds 5 -pgo
 //
 // With -paced it compares latency: it finds the highest rate of the library,
-// has both send at half of it, and counts each request from when it was due.
+// has both send at half of it once they are warm, and counts each request from
+// when it was due.
 // With -pgo it first has the program with the library write profiles of itself,
 // and builds it with these, as go build does with a default.pgo.
 //
@@ -102,8 +103,11 @@ func (b *bench) measured(c cell, rate float64) (figure, error) {
 }
 
 func (c cell) client(program, addr string, rate float64) []string {
-	return []string{program, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n),
-		fmt.Sprintf("-rate=%f", rate)}
+	args := []string{program, "-addr", addr, "-style", c.style, "-window", strconv.Itoa(c.window), "-conns", strconv.Itoa(c.conns), "-n", strconv.Itoa(c.n)}
+	if rate > 0 {
+		args = append(args, fmt.Sprintf("-rate=%f", rate), "-warm=1000000")
+	}
+	return args
 }
 
 // measure runs a program against itself.

@@ -52,6 +52,7 @@ func main() {
 	window := flag.Int("window", 100, "requests in flight on a connection")
 	conns := flag.Int("conns", 1, "connections")
 	n := flag.Int("n", 1_000_000, "requests in all")
+	warm := flag.Int("warm", 0, "requests to send before, as fast as it goes, of which nothing is counted")
 	rate := flag.Float64("rate", 0, "requests a second in all; 0: as fast as it goes")
 	flag.BoolVar(&yield, "yield", true, "yield once before a write, so that others add to it")
 	flag.Parse()
@@ -60,7 +61,7 @@ func main() {
 	case *serve != "":
 		err = server(*serve)
 	case *addr != "":
-		err = client(*addr, *style, *window, *conns, *n, *rate)
+		err = client(*addr, *style, *window, *conns, *n, *warm, *rate)
 	default:
 		flag.Usage()
 		os.Exit(2)
@@ -133,10 +134,17 @@ func answer(c net.Conn) {
 	}
 }
 
-func client(addr, style string, window, conns, n int, rate float64) error {
+func client(addr, style string, window, conns, n, warm int, rate float64) error {
 	run := async
 	if style == "blocking" {
 		run = blocking
+	}
+	if warm > 0 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return err
+		}
+		run(c, window, warm)
 	}
 	open := make([]net.Conn, conns)
 	for i := range open {

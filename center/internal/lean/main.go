@@ -32,6 +32,7 @@ func main() {
 	conns := flag.Int("conns", 1, "connections")
 	n := flag.Int("n", 1_000_000, "requests in all")
 	rate := flag.Float64("rate", 0, "requests a second in all; 0: as fast as it goes")
+	warm := flag.Int("warm", 0, "requests to send before, as fast as it goes, of which nothing is counted")
 	cpuProfile := flag.String("cpuprofile", "", "file to write where processor time goes")
 	flag.Parse()
 	endProfile, err := load.Profile(*cpuProfile)
@@ -48,7 +49,7 @@ func main() {
 	case *serve != "":
 		err = server(ctx, *serve)
 	case *addr != "":
-		err = client(ctx, *addr, load.Options{Style: load.Style(*style), Window: *window, Conns: *conns, Messages: *n, Rate: *rate})
+		err = client(ctx, *addr, *warm, load.Options{Style: load.Style(*style), Window: *window, Conns: *conns, Messages: *n, Rate: *rate})
 	default:
 		flag.Usage()
 		os.Exit(2)
@@ -77,10 +78,17 @@ func server(ctx context.Context, addr string) error {
 	return srv.Close()
 }
 
-func client(ctx context.Context, addr string, o load.Options) error {
+func client(ctx context.Context, addr string, warm int, o load.Options) error {
 	o.Dial = func(ctx context.Context, c smpp.Config) (*smpp.Session, error) {
 		c.SystemID, c.Password = "bench", "bench"
 		return smpp.Dial(ctx, "smpp://"+addr, &c)
+	}
+	if warm > 0 {
+		before := o
+		before.Messages, before.Rate = warm, 0
+		if _, err := load.Run(ctx, before, nil); err != nil {
+			return err
+		}
 	}
 	result, err := load.Run(ctx, o, nil)
 	if err != nil {
