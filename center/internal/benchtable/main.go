@@ -134,7 +134,7 @@ func run(o options) error {
 			return err
 		}
 	}
-	found := o.only == "node"
+	found := o.only == "node" && !o.paced
 	for _, c := range cells {
 		found = found || o.only == c.String()
 	}
