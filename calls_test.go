@@ -267,10 +267,11 @@ func TestHandlerResults(t *testing.T) {
 		{"response that cannot be encoded", &pdu.SubmitSMResp{MessageID: string(make([]byte, 70))}, nil, pdu.StatusSystemError, nil},
 	} {
 		f := func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { return test.resp, test.err }
-		mux, inline := smpp.NewMux(), smpp.NewMux()
+		mux, inline, borrow := smpp.NewMux(), smpp.NewMux(), smpp.NewMux()
 		smpp.Handle(mux, f)
 		smpp.HandleInline(inline, f)
-		for kind, h := range map[string]smpp.Handler{"HandlerFor": onSubmit(f), "Handle": mux, "HandleInline": inline, "Inline": smpp.Inline(mux),
+		smpp.HandleBorrow(borrow, f)
+		for kind, h := range map[string]smpp.Handler{"HandlerFor": onSubmit(f), "Handle": mux, "HandleInline": inline, "Inline": smpp.Inline(mux), "HandleBorrow": borrow, "Borrow": smpp.Borrow(mux),
 			"HandlerFunc": smpp.HandlerFunc(func(w smpp.ResponseWriter, in *smpp.Incoming) { onSubmit(f).ServeSMPP(w, in) })} {
 			bubble(t, test.name+"/"+kind, func(t *testing.T) {
 				client, _ := smpptest.Pair(t, &smpp.Config{Version: pdu.V50}, &smpp.Server{Handler: h, Logger: quiet})
@@ -295,7 +296,7 @@ func TestHandlerResults(t *testing.T) {
 func TestPanicsOfHandlers(t *testing.T) {
 	boom := func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) { panic("boom") }
 	for name, h := range map[string]smpp.Handler{
-		"HandlerFor": onSubmit(boom), "inline": smpp.Inline(onSubmit(boom)),
+		"HandlerFor": onSubmit(boom), "inline": smpp.Inline(onSubmit(boom)), "borrowing": smpp.Borrow(onSubmit(boom)),
 		"HandlerFunc":        smpp.HandlerFunc(func(smpp.ResponseWriter, *smpp.Incoming) { panic("boom") }),
 		"inline HandlerFunc": smpp.Inline(smpp.HandlerFunc(func(smpp.ResponseWriter, *smpp.Incoming) { panic("boom") })),
 		"nil response": onSubmit(func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {

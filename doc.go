@@ -73,7 +73,8 @@
 // What the peer sends goes to a Handler. HandlerFor makes one of a function with
 // typed arguments, and a Mux holds one for each command. Handlers run on a
 // bounded number of goroutines of the session, so they may block and may send on
-// their own session; Inline is for those that never block. The answer is what
+// their own session; Inline is for those that never block, and Borrow for those of
+// them that keep nothing of a request, which spares its memory. The answer is what
 // the function returns: a response, nil for an empty one, or an error whose
 // pdu.Status becomes that of the response. A message is acknowledged when the
 // handler returns, not before.

@@ -14,7 +14,42 @@ import (
 
 	"github.com/godwit-sms/smpp"
 	"github.com/godwit-sms/smpp/pdu"
+	"github.com/godwit-sms/smpp/smpptest"
 )
+
+// A handler that keeps nothing of a request borrows it: the session makes no
+// garbage for it. What is to be kept is copied.
+func ExampleHandleBorrow() {
+	var log []byte // of what was accepted, as it would be written to a disk
+	var last *pdu.SubmitSM
+
+	mux := smpp.NewMux()
+	smpp.HandleBorrow(mux, func(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+		log = append(append(log, m.Dest.Addr...), '\n')
+		last = pdu.Clone(m) // m is not here any more when the next one comes
+		return &pdu.SubmitSMResp{MessageID: "1"}, nil
+	})
+	server := smpptest.NewServer(mux)
+	defer server.Close()
+	client, err := smpp.Dial(context.Background(), server.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	for _, to := range []string{"491701234567", "447700900123"} {
+		if _, err := client.Submit(context.Background(), &pdu.SubmitSM{Dest: pdu.International(to)}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Print(string(log))
+	fmt.Println(last.Dest)
+	// Output:
+	// 491701234567
+	// 447700900123
+	// +447700900123
+}
 
 // A server for the open internet: what connections, addresses and accounts may
 // take is limited, who guesses passwords is slowed down, and Shutdown loses

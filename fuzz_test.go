@@ -13,6 +13,16 @@ import (
 	"github.com/godwit-sms/smpp/tlv"
 )
 
+// acceptLent accepts all, some of it lent.
+func acceptLent() smpp.Handler {
+	mux := smpp.NewMux()
+	mux.HandleAny(acceptAll)
+	for _, id := range []pdu.CommandID{pdu.IDSubmitSM, pdu.IDDeliverSM, pdu.IDQuerySM} {
+		mux.Handle(id, smpp.Borrow(acceptAll))
+	}
+	return mux
+}
+
 // Whatever octets follow a bind, the session answers with whole PDUs, and ends
 // when the peer does.
 func FuzzSession(f *testing.F) {
@@ -36,7 +46,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, octets []byte) {
 		near, far := smpptest.Pipe()
-		s := (&smpp.Server{Handler: acceptAll, Logger: quiet, MaxPDU: 4096}).ServeConn(far)
+		s := (&smpp.Server{Handler: acceptLent(), Logger: quiet, MaxPDU: 4096}).ServeConn(far)
 		_ = near.SetDeadline(time.Now().Add(20 * time.Second))
 		feed(t, near, append(bind[:len(bind):len(bind)], octets...))
 		<-s.Done()
@@ -69,7 +79,7 @@ func FuzzClientSession(f *testing.F) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			c := &smpp.Config{Version: pdu.V50, Handler: acceptAll, Logger: quiet, MaxPDU: 4096, Window: 4}
+			c := &smpp.Config{Version: pdu.V50, Handler: acceptLent(), Logger: quiet, MaxPDU: 4096, Window: 4}
 			var s *smpp.Session
 			var err error
 			if outbind { // the message center has made the connection

@@ -124,16 +124,31 @@ func Inline(h Handler) Handler { return inlineHandler{h} }
 
 type inlineHandler struct{ Handler }
 
+// Borrow is Inline for a handler that keeps nothing of a request: when it
+// returns, the Incoming, the body, and the strings, octets and TLVs of the body
+// are used again for the requests to come. What is to outlast the call has to be
+// copied, by pdu.Clone for one; a string that is kept would change. The session
+// then makes no garbage for the request, which is most of what serving many of
+// them costs. The response is still the handler's: it may share memory with the
+// request, as it is written to the buffer of the connection at once. A
+// ResponseWriter may be kept, as with Inline.
+func Borrow(h Handler) Handler { return borrowHandler{h} }
+
+type borrowHandler struct{ Handler }
+
 // AnyCommand marks a handler that also takes the commands that the registry does
 // not know, as a proxy does; their body is a *pdu.Unknown. Without it they are
 // answered with a generic_nack. It is to be the handler of the session itself,
-// or what Inline is given for that.
+// or what Inline or Borrow is given for that.
 func AnyCommand(h Handler) Handler { return anyHandler{h} }
 
 type anyHandler struct{ Handler }
 
 func takesAny(h Handler) bool {
-	if v, ok := h.(inlineHandler); ok {
+	switch v := h.(type) {
+	case inlineHandler:
+		h = v.Handler
+	case borrowHandler:
 		h = v.Handler
 	}
 	_, ok := h.(anyHandler)
@@ -209,30 +224,51 @@ func HandleInline[Req pdu.Request[Resp], Resp interface {
 	m.Handle(req.Command(), Inline(HandlerFor(fn)))
 }
 
+// HandleBorrow is HandleInline for a function that keeps nothing of its request;
+// see Borrow.
+func HandleBorrow[Req pdu.Request[Resp], Resp interface {
+	comparable
+	pdu.Body
+}](m *Mux, fn func(context.Context, Req) (Resp, error)) {
+	var req Req
+	m.Handle(req.Command(), Borrow(HandlerFor(fn)))
+}
+
 // HandleNotice makes fn the handler of a PDU without response on m.
 func HandleNotice[N pdu.Body](m *Mux, fn func(context.Context, N)) {
 	var n N
 	m.Handle(n.Command(), HandlerForNotice(fn))
 }
 
-// resolve finds the handler that a command ends up with, and whether it is
-// inline.
-func resolve(h Handler, id pdu.CommandID) (_ Handler, inline bool) {
+// A route is the handler that a command ends up with, and how it is called.
+type route struct {
+	Handler
+	inline  bool
+	borrows bool // and inline
+}
+
+// resolve finds the handler of a command.
+func resolve(h Handler, id pdu.CommandID) (r route) {
 	for {
 		switch v := h.(type) {
 		case nil:
-			return unsupported, true
+			r.Handler, r.inline = unsupported, true
+			return r
 		case inlineHandler:
-			h, inline = v.Handler, true
+			h, r.inline = v.Handler, true
+		case borrowHandler:
+			h, r.inline, r.borrows = v.Handler, true, true
 		case anyHandler:
 			h = v.Handler
 		case *Mux:
 			if v == nil {
-				return unsupported, true
+				r.Handler, r.inline = unsupported, true
+				return r
 			}
 			h = v.handler(id)
 		default:
-			return h, inline
+			r.Handler = h
+			return r
 		}
 	}
 }

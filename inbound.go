@@ -30,6 +30,7 @@ type job struct {
 	frame   []byte
 	body    pdu.Body
 	handler Handler
+	lent    bool // frame and body are, for the time of the call
 }
 
 func (d *inbound) setLimit(n int) {
@@ -217,6 +218,9 @@ func (s *Session) run(j job) {
 		}
 	})
 	j.handler.ServeSMPP(x, &x.Incoming)
+	if j.lent {
+		x.Raw, x.Body = nil, nil // a mistake shows at once
+	}
 }
 
 // serve gives a request to a handler that returns its answer.

@@ -51,7 +51,7 @@ func (s *Session) stray(r *response) {
 		s.late = slices.Delete(s.late, i, i+1)
 		after := s.clock - l.sent
 		s.mu.Unlock()
-		body, err := s.decode(h, r.frame)
+		body, err := s.decode(h, r.frame, false)
 		if err != nil {
 			body = nil
 		}

@@ -1,7 +1,7 @@
 package smpp
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"os"
 	"runtime/debug"
@@ -82,13 +82,21 @@ func (src *source) run() error {
 			if batch == nil {
 				break
 			}
+			own := false
 			for len(batch) > 0 {
-				n := binary.BigEndian.Uint32(batch)
-				s.got(batch[:n:n])
+				h, n, _ := pdu.ParseHeader(batch)
+				to := s.route(h.Command)
+				if !to.borrows && !own { // what the others are given is theirs
+					batch, own = bytes.Clone(batch), true
+				}
+				s.got(h, batch[:n:n], to)
 				batch = batch[n:]
 				if s.paused.Load() {
 					s.completeResponses()
 					s.flushRead()
+					if !own { // the buffer may change while reading stands
+						batch, own = bytes.Clone(batch), true
+					}
 					if err := src.stand(); err != nil {
 						return err
 					}
@@ -157,7 +165,7 @@ func (src *source) pace() bool {
 }
 
 // take cuts the whole PDUs that have been read, up to a batch of them, out of
-// the buffer into memory of their own.
+// the buffer, whose memory they are.
 func (src *source) take() (batch []byte, err error) {
 	b := src.buf[src.r:src.w]
 	limit := src.limit()
@@ -181,9 +189,8 @@ func (src *source) take() (batch []byte, err error) {
 	if n == 0 {
 		return nil, nil
 	}
-	batch = append([]byte(nil), b[:n]...)
 	src.r += n
-	return batch, nil
+	return b[:n:n], nil
 }
 
 // fill reads what there is, at least one octet.
@@ -377,12 +384,22 @@ func (src *source) lostFraming(err error) {
 	}
 }
 
-// got handles one PDU.
-func (s *Session) got(frame []byte) {
+// route finds who handles a request.
+func (s *Session) route(id pdu.CommandID) route {
+	if id.IsResponse() {
+		return route{}
+	}
+	to := resolve(s.handler, id)
+	// The session itself keeps binds.
+	to.borrows = to.borrows && !outsideWindow(id) && id != pdu.IDOutbind
+	return to
+}
+
+// got handles one PDU, in memory that it may keep unless to borrows it.
+func (s *Session) got(h pdu.Header, frame []byte, to route) {
 	if s.opt.trace.Received != nil {
 		s.opt.trace.Received(s, frame)
 	}
-	h, _, _ := pdu.ParseHeader(frame)
 	s.rx.traffic.count(h.Command, h.Status, len(frame))
 	if h.Command.IsResponse() {
 		if s.State() < StateBoundTX {
@@ -398,7 +415,7 @@ func (s *Session) got(frame []byte) {
 		return
 	}
 	s.completeResponses() // in the order of the wire
-	s.request(h, frame)
+	s.request(h, frame, to)
 }
 
 // completeResponses tells the requests whose responses have been read.
@@ -464,7 +481,7 @@ func (s *Session) complete(r *response) {
 	}
 	switch h.Command {
 	case r.want:
-		body, err := s.decode(h, r.frame)
+		body, err := s.decode(h, r.frame, false)
 		if s.obeys {
 			s.obey(h, body)
 		}
@@ -494,9 +511,10 @@ func (s *Session) complete(r *response) {
 	}
 }
 
-// decode reads a PDU. A Fields method of the user's that panics does not take the
-// process with it: the peer chooses its input.
-func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) {
+// decode reads a PDU, into a body that the next one may use again if that is
+// said. A Fields method of the user's that panics does not take the process with
+// it: the peer chooses its input.
+func (s *Session) decode(h pdu.Header, frame []byte, reuse bool) (body pdu.Body, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.opt.log.Error("smpp: Fields panicked", "command", h.Command.String(), "panic", v, "stack", string(debug.Stack()))
@@ -512,12 +530,13 @@ func (s *Session) decode(h pdu.Header, frame []byte) (body pdu.Body, err error) 
 			s.report(h, err)
 		}
 	}
+	s.dec.SetReuse(reuse)
 	_, body, err = s.dec.Decode(frame)
 	return body, err
 }
 
 // request handles a PDU that is no response.
-func (s *Session) request(h pdu.Header, frame []byte) {
+func (s *Session) request(h pdu.Header, frame []byte, to route) {
 	reply := func(id pdu.CommandID, status pdu.Status, body pdu.Body) {
 		_ = s.reply(h, id, status, body)
 	}
@@ -542,7 +561,7 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		}
 		return
 	}
-	body, err := s.decode(h, frame)
+	body, err := s.decode(h, frame, to.borrows)
 	if err != nil {
 		s.idles++
 		if notice {
@@ -581,13 +600,12 @@ func (s *Session) request(h pdu.Header, frame []byte) {
 		s.busy(h, notice)
 		return
 	}
-	handler, inline := resolve(s.handler, h.Command)
-	switch v, ok := handler.(service); {
-	case inline && ok:
+	switch v, ok := to.Handler.(service); {
+	case to.inline && ok:
 		s.serveInline(h, body, v)
-	case inline && s.in.hold():
-		s.run(job{header: h, frame: frame, body: body, handler: handler})
-	case !inline && s.in.push(s, job{header: h, frame: frame, body: body, handler: handler}):
+	case to.inline && s.in.hold():
+		s.run(job{header: h, frame: frame, body: body, handler: to.Handler, lent: to.borrows})
+	case !to.inline && s.in.push(s, job{header: h, frame: frame, body: body, handler: to.Handler}):
 	default:
 		s.busy(h, notice)
 	}

@@ -33,6 +33,7 @@ type Codec struct {
 	version     Version
 	lenient     Strictness
 	withoutTLVs bool
+	reuse       bool
 	dropped     int // informational TLVs left out for an older peer by the last Append
 
 	header Header
@@ -52,11 +53,18 @@ type Codec struct {
 type slab[T any] struct {
 	left []T
 	size int
+	lent *T // the one that is used again and again
 }
 
 const maxSlab = 8
 
-func (s *slab[T]) next() *T {
+func (s *slab[T]) next(reuse bool) *T {
+	if reuse {
+		if s.lent == nil {
+			s.lent = new(T)
+		}
+		return s.lent // decoding sets every field
+	}
 	if len(s.left) == 0 {
 		s.size = min(max(2*s.size, 1), maxSlab)
 		s.left = make([]T, s.size)
@@ -70,13 +78,13 @@ func (s *slab[T]) next() *T {
 func (c *Codec) fresh(cmd *command) Body {
 	switch cmd.id {
 	case IDSubmitSM:
-		return c.submits.next()
+		return c.submits.next(c.reuse)
 	case IDSubmitSMResp:
-		return c.submitResps.next()
+		return c.submitResps.next(c.reuse)
 	case IDDeliverSM:
-		return c.deliveries.next()
+		return c.deliveries.next(c.reuse)
 	case IDDeliverSMResp:
-		return c.deliverResps.next()
+		return c.deliverResps.next(c.reuse)
 	}
 	return cmd.new()
 }
@@ -166,6 +174,11 @@ func (c *Codec) Version() Version { return c.version }
 
 // SetStrictness changes how much Decode forgives.
 func (c *Codec) SetStrictness(s Strictness) { c.lenient = s }
+
+// SetReuse makes Decode use bodies again: the one it returns is good until the
+// next Decode, which may return the same with other values. Then submit_sm,
+// deliver_sm and their responses are decoded without an allocation, TLVs aside.
+func (c *Codec) SetReuse(b bool) { c.reuse = b }
 
 // Dropped returns how many TLVs the last Append left out because the peer
 // speaks SMPP v3.3, which has none, or v3.4, which is not to get a

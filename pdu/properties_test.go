@@ -368,6 +368,63 @@ func TestMemoryGrowsWithTheFrame(t *testing.T) {
 	}
 }
 
+// A codec that uses its bodies again gives what one that does not gives, whatever
+// it gave before.
+func TestReuse(t *testing.T) {
+	full := &pdu.SubmitSM{
+		ServiceType: "WAP", Source: pdu.ShortCode("8080"), Dest: pdu.International("491701234567"), ESMClass: 3, ProtocolID: 1, PriorityFlag: 2,
+		ScheduleDeliveryTime: "240301123000000+", ValidityPeriod: "000002000000000R", RegisteredDelivery: 1, ReplaceIfPresent: 1, DataCoding: 8,
+		DefaultMessageID: 7, ShortMessage: []byte("hello"), TLVs: tlv.List{pdu.TLVUserMessageReference.Option(7)},
+	}
+	delivery := &pdu.DeliverSM{
+		ServiceType: "WAP", Source: full.Source, Dest: full.Dest, ESMClass: 4, ProtocolID: 1, PriorityFlag: 2, RegisteredDelivery: 1, DataCoding: 8,
+		ShortMessage: []byte("hello"), TLVs: full.TLVs,
+	}
+	reusing, plain := pdu.NewCodec(nil, 0), pdu.NewCodec(nil, 0)
+	reusing.SetReuse(true)
+	same := map[pdu.CommandID]pdu.Body{}
+	for i, body := range []pdu.Body{
+		full, &pdu.SubmitSM{}, full, delivery, &pdu.DeliverSM{}, delivery,
+		&pdu.SubmitSMResp{MessageID: "1", TLVs: full.TLVs}, &pdu.SubmitSMResp{}, &pdu.DeliverSMResp{MessageID: "1"}, &pdu.DeliverSMResp{},
+		&pdu.DataSM{Dest: full.Dest, TLVs: full.TLVs}, &pdu.DataSM{}, &pdu.QuerySM{MessageID: "1"}, &pdu.EnquireLink{},
+	} {
+		frame, err := plain.Append(nil, pdu.Header{Sequence: 1}, body)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		_, want, err := plain.Decode(frame)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		_, got, err := reusing.Decode(frame)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: %v, %v; want %v", i, got, err, want)
+		}
+		switch got.(type) {
+		case *pdu.SubmitSM, *pdu.SubmitSMResp, *pdu.DeliverSM, *pdu.DeliverSMResp:
+			if before := same[got.Command()]; before != nil && before != got {
+				t.Errorf("%d: another %T", i, got)
+			}
+			same[got.Command()] = got
+			if raceEnabled {
+				continue
+			}
+			most := 0.0
+			if bytes.Contains(frame, []byte{0x02, 0x04, 0, 2}) { // user_message_reference: the list of TLVs
+				most = 1
+			}
+			if n := testing.AllocsPerRun(100, func() { _, _, err = reusing.Decode(frame) }); n > most || err != nil {
+				t.Errorf("%d: %v allocations, %v", i, n, err)
+			}
+		}
+	}
+	reusing.SetReuse(false)
+	frame, _ := plain.Append(nil, pdu.Header{Sequence: 1}, full)
+	if _, got, err := reusing.Decode(frame); err != nil || got == same[pdu.IDSubmitSM] {
+		t.Error("the body was used again", err)
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

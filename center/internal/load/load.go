@@ -501,10 +501,10 @@ func (r *run) result(took, used time.Duration) *Result {
 // answers every submission at once.
 func Server() *smpp.Server {
 	mux := smpp.NewMux()
-	smpp.HandleInline(mux, func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
+	smpp.HandleBorrow(mux, func(context.Context, *pdu.SubmitSM) (*pdu.SubmitSMResp, error) {
 		return &pdu.SubmitSMResp{MessageID: "0123456789abcdef"}, nil
 	})
-	smpp.HandleInline(mux, func(context.Context, *pdu.DataSM) (*pdu.DataSMResp, error) {
+	smpp.HandleBorrow(mux, func(context.Context, *pdu.DataSM) (*pdu.DataSMResp, error) {
 		return &pdu.DataSMResp{MessageID: "0123456789abcdef"}, nil
 	})
 	return &smpp.Server{Handler: mux, SystemID: "bench", Window: 100_000}

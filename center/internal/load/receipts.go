@@ -56,15 +56,15 @@ func (t *tracker) handler() smpp.Handler {
 		if receipt.Final() {
 			state := receipt.State.String()
 			if !receipt.HasState {
-				state = receipt.Stat
+				state = strings.Clone(receipt.Stat) // the rest is given back
 			}
 			t.receipt(receipt.ID, state)
 		}
 		return nil
 	}
 	mux := smpp.NewMux()
-	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, take(m) })
-	smpp.HandleInline(mux, func(_ context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, take(m) })
+	smpp.HandleBorrow(mux, func(_ context.Context, m *pdu.DeliverSM) (*pdu.DeliverSMResp, error) { return nil, take(m) })
+	smpp.HandleBorrow(mux, func(_ context.Context, m *pdu.DataSM) (*pdu.DataSMResp, error) { return nil, take(m) })
 	return mux
 }
 
