@@ -613,10 +613,10 @@ func (s *Session) request(h pdu.Header, frame []byte, to route) {
 
 // busy refuses a request for which there is no room now.
 func (s *Session) busy(h pdu.Header, notice bool) {
+	s.rx.refused++
 	if notice {
 		return
 	}
-	s.rx.refused++
 	status := pdu.StatusThrottled
 	if s.side == ESME {
 		status = pdu.StatusTemporaryAppError

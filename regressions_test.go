@@ -120,6 +120,30 @@ func TestKeptInlineWriters(t *testing.T) {
 	})
 }
 
+// What has no response, and is not handled for there is too much of it, is counted.
+func TestNoticesBeyondTheWindow(t *testing.T) {
+	bubble(t, "alert_notification", func(t *testing.T) {
+		free, handled := make(chan struct{}), 0
+		mux := smpp.NewMux()
+		smpp.HandleNotice(mux, func(context.Context, *pdu.AlertNotification) {
+			<-free
+			handled++
+		})
+		client, server := smpptest.Pair(t, &smpp.Config{InboundWindow: 1, Handler: mux}, nil)
+		for range 10 {
+			if err := server.Send(t.Context(), &pdu.AlertNotification{Source: pdu.International("491701234567"), ESME: pdu.ShortCode("8080")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		close(free)
+		synctest.Wait()
+		if st := client.Stats(); handled < 1 || st.Refused != uint64(10-handled) {
+			t.Errorf("%d were handled, %d are counted as refused, of 10", handled, st.Refused)
+		}
+	})
+}
+
 // A body that answers something else is not sent, and the request is answered.
 func TestRespondWithWrongBody(t *testing.T) {
 	bubble(t, "submit_sm for submit_sm_resp", func(t *testing.T) {

@@ -52,7 +52,7 @@ type Stats struct {
 	Late      uint64 // responses to requests that were given up; see Trace.Late
 	Dropped   uint64 // responses to nothing that is known
 	Throttled uint64 // responses with pdu.StatusThrottled or pdu.StatusQueueFull
-	Refused   uint64 // requests of the peer beyond what is handled and waits
+	Refused   uint64 // requests of the peer, and PDUs without response, beyond what is handled and waits
 
 	Window      int           // requests that may wait for a response, as configured or granted
 	Effective   int           // what the load of the peer leaves of that; 0 during a pause

@@ -148,9 +148,10 @@ func (r *run) handler(center bool) smpp.Handler {
 			r.ledger.accept(id, ok, center)
 			return
 		}
+		resp := response(in.Body) // which may be lent
 		answer := func() {
 			r.ledger.accept(id, ok, center)
-			_ = w.Respond(pdu.StatusOK, response(in.Body)) // the session may have ended
+			_ = w.Respond(pdu.StatusOK, resp) // the session may have ended
 		}
 		switch n := rand.IntN(100); {
 		case n < 5:
@@ -177,6 +178,7 @@ func (r *run) handler(center bool) smpp.Handler {
 	mux := smpp.NewMux()
 	mux.HandleAny(handle)
 	mux.Handle(pdu.IDQuerySM, smpp.Inline(handle))
+	mux.Handle(pdu.IDDataSM, smpp.Borrow(handle))
 	return mux
 }
 
