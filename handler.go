@@ -41,7 +41,8 @@ type ResponseWriter interface {
 }
 
 // An Incoming is a request, or a PDU without response, that a peer sent. It may
-// be kept; Raw and Body share the memory of the PDUs read together with it.
+// be kept, unless it is lent (see Borrow); Raw and Body share the memory of the
+// PDUs read together with it.
 type Incoming struct {
 	Header pdu.Header
 	Raw    []byte   // the whole PDU
