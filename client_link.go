@@ -93,17 +93,26 @@ func (l *link) follow() bool {
 func (l *link) set(state LinkState, change func(*Link)) Link {
 	c := l.client
 	c.mu.Lock()
+	now := l.note(state, change)
+	c.mu.Unlock()
+	l.tell(now)
+	return now
+}
+
+// note notes a change. The lock of the client is held.
+func (l *link) note(state LinkState, change func(*Link)) Link {
 	s := &l.status
 	s.State, s.Since, s.Wait, s.Session = state, time.Now(), 0, nil
 	if change != nil {
 		change(s)
 	}
-	now := *s
-	c.mu.Unlock()
-	if c.LinkChanged != nil {
-		c.LinkChanged(now)
+	return *s
+}
+
+func (l *link) tell(now Link) {
+	if changed := l.client.LinkChanged; changed != nil {
+		changed(now)
 	}
-	return now
 }
 
 // run binds the session and binds it again, until the client is closed or gives
@@ -181,10 +190,15 @@ func (l *link) attempt() (*Session, error) {
 func (l *link) live(s *Session) {
 	c := l.client
 	c.mu.Lock()
-	if !c.closing {
+	closing := c.closing
+	var st Link
+	if !closing { // who finds the session in the pool finds it among those bound, too
+		st = l.note(LinkBound, func(st *Link) {
+			st.Session, st.Err, st.Lost, st.Failures = s, nil, false, 0
+			st.Binds++
+		})
 		c.pool.Store(c.pool.Load().with(s, l.priority))
 	}
-	closing := c.closing
 	c.mu.Unlock()
 	if closing {
 		_ = s.Close()
@@ -192,10 +206,7 @@ func (l *link) live(s *Session) {
 	}
 	c.share()
 	c.queue.wakeAll()
-	st := l.set(LinkBound, func(st *Link) {
-		st.Session, st.Err, st.Lost, st.Failures = s, nil, false, 0
-		st.Binds++
-	})
+	l.tell(st)
 	l.prove()
 	c.log.Debug("smpp: bound", "address", l.host, "bind", l.config.Bind.String(), "version", s.Version().String(), "binds", st.Binds)
 	<-s.Done()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,5 +224,27 @@ func TestQuietAmidPDU(t *testing.T) {
 			_ = near.Close()
 			<-s.Done()
 		})
+	}
+}
+
+// Who was told that there is a session finds it.
+func TestConnectIsBound(t *testing.T) {
+	srv := smpptest.NewServer(acceptAll)
+	defer srv.Close()
+	for range 200 {
+		client := &smpp.Client{Targets: []smpp.Target{{URL: srv.URL}}, Config: &smpp.Config{Logger: quiet}}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if err := client.Connect(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if st, links := client.Stats(), client.Links(); st.Bound != 1 || links[0].State != smpp.LinkBound || links[0].Session == nil {
+					t.Errorf("%d bound: %+v", st.Bound, links)
+				}
+			})
+		}
+		all.Wait()
+		_ = client.Close()
 	}
 }
