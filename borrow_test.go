@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-sms/smpp"
@@ -192,15 +193,31 @@ func TestBorrowIsInline(t *testing.T) {
 		}
 	})
 	bubble(t, "binds are kept", func(t *testing.T) {
-		h := smpp.Borrow(byAddress)
-		client, server := smpptest.Pair(t, &smpp.Config{SystemID: "acme", Password: "secret"}, &smpp.Server{Handler: h, Logger: quiet})
-		for range 100 {
-			if _, err := client.Submit(t.Context(), message); err != nil {
-				t.Fatal(err)
-			}
+		seen := make(chan string, 1)
+		srv := &smpp.Server{Handler: smpp.Borrow(byAddress), Logger: quiet, Authenticate: func(_ context.Context, b *pdu.Bind) (*smpp.Account, error) {
+			time.Sleep(time.Second) // while more is read
+			seen <- b.SystemID + " " + b.Password
+			return nil, nil
+		}}
+		client, server := rawClient(t, srv)
+		client.send(pdu.Header{Sequence: 1}, &pdu.BindTransceiver{Bind: pdu.Bind{SystemID: "acme", Password: "secret", InterfaceVersion: pdu.V34}})
+		synctest.Wait()
+		for range 50 {
+			client.send(pdu.Header{Sequence: 2}, &pdu.Unknown{ID: 0x00010100, Raw: bytes.Repeat([]byte("X"), 100)})
+			client.next()
 		}
-		if b := server.BindRequest(); b.SystemID != "acme" || b.Password != "secret" {
-			t.Error(b)
+		if h, _, _ := client.next(); h.Command != pdu.IDBindTransceiverResp || h.Status != pdu.StatusOK {
+			t.Fatal(h)
+		}
+		if got := <-seen; got != "acme secret" {
+			t.Errorf("Authenticate saw %q", got)
+		}
+		for range 50 {
+			client.send(pdu.Header{Sequence: 2}, message)
+			client.next()
+		}
+		if b := server.BindRequest(); b.SystemID != "acme" || b.Password != "secret" || server.SystemID() != "acme" {
+			t.Errorf("%q %q", b.SystemID, server.SystemID())
 		}
 	})
 }
