@@ -3,6 +3,7 @@ package smpp
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -84,6 +85,9 @@ func (o *order) hold(n uint64, req pdu.Body) *ticket {
 }
 
 func (o *order) add(n uint64, keys []string) *ticket {
+	for i, k := range keys {
+		keys[i] = strings.Clone(k) // the request may be lent, or one of many read together
+	}
 	t := &ticket{n: n, keys: keys, ready: make(chan struct{}, 1)}
 	if o.lanes == nil {
 		o.lanes = make(map[string][]*ticket)

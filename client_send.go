@@ -56,7 +56,8 @@ func (c *Client) Send(ctx context.Context, body pdu.Body) error {
 // that wait to be sent again, while more than Held requests wait. ctx bounds
 // that, and how long a request that was refused for the moment is sent again;
 // see Retry. An error means that the request was not sent and done will not be
-// called.
+// called. Until done is called req must not be changed, as it may be sent again;
+// a request that is lent (see Borrow) has to be copied for that.
 //
 // done runs on the goroutine that reads the session, or on another: it must not
 // block, must not wait for another response of the client, and must not panic.

@@ -119,7 +119,8 @@ var errUnsupported = fmt.Errorf("command not supported: %w", pdu.StatusInvalidCo
 
 // Inline marks a handler that never blocks and is quick: it runs on the
 // goroutine that reads the session, which is faster and keeps the order of the
-// requests. It may keep the ResponseWriter; beyond twice the window of those,
+// requests. To wait in it for a response of its own session is to wait for ever.
+// Inline(mux) makes every handler of the Mux so. It may keep the ResponseWriter; beyond twice the window of those,
 // requests are refused.
 func Inline(h Handler) Handler { return inlineHandler{h} }
 
@@ -130,9 +131,10 @@ type inlineHandler struct{ Handler }
 // are used again for the requests to come. What is to outlast the call has to be
 // copied, by pdu.Clone for one; a string that is kept would change. The session
 // then makes no garbage for the request, which is most of what serving many of
-// them costs. The response is still the handler's: it may share memory with the
-// request, as it is written to the buffer of the connection at once. A
-// ResponseWriter may be kept, as with Inline.
+// them costs. A response that is given before the handler returns may share memory
+// with the request. The context and a ResponseWriter may be kept. Client.Go keeps
+// its request until the answer: give it a copy. Borrow(mux) lends to every handler
+// of the Mux; HandleBorrow lends to one.
 func Borrow(h Handler) Handler { return borrowHandler{h} }
 
 type borrowHandler struct{ Handler }

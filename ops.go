@@ -83,7 +83,7 @@ func (c *Client) Submit(ctx context.Context, m *pdu.SubmitSM) (*pdu.SubmitSMResp
 
 // SubmitFunc hands a message to a message center without waiting for the
 // response, which done is called with; see [Client.Go], of which it is the form that
-// sms.Send looks for.
+// sms.Send looks for. m must not be changed until done is called.
 func (c *Client) SubmitFunc(ctx context.Context, m *pdu.SubmitSM, done func(*pdu.SubmitSMResp, error)) error {
 	return c.send(ctx, m, callback[*pdu.SubmitSMResp](func(resp *pdu.SubmitSMResp, err error) {
 		if resp == nil && err == nil { // the header alone

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/godwit-sms/smpp/pdu"
 )
@@ -267,5 +268,20 @@ func TestTimersStep(t *testing.T) {
 		if got := (&periods{response: response}).sweepEvery(); got != want {
 			t.Errorf("response %v: sweep every %v", response, got)
 		}
+	}
+}
+
+// What waits for a destination is found again though the request it came with has
+// changed: its memory may have been lent.
+func TestOrderOfChangedRequests(t *testing.T) {
+	number := []byte("491701234567")
+	var o order
+	tk := o.hold(1, &pdu.SubmitSM{Dest: pdu.International(unsafe.String(&number[0], len(number)))})
+	copy(number, "447700900123")
+	if !o.first(tk) || !o.busy(&pdu.SubmitSM{Dest: pdu.International("491701234567")}) {
+		t.Error("the request has lost its place")
+	}
+	if o.leave(tk); len(o.lanes) != 0 || o.held.Load() != 0 {
+		t.Errorf("%d lanes, %d held are left", len(o.lanes), o.held.Load())
 	}
 }

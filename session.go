@@ -442,7 +442,8 @@ type RoundTripper interface {
 }
 
 // An AsyncRoundTripper sends a request and calls back with its response, as
-// Session.Go does. A *Session and a *Client are AsyncRoundTrippers.
+// Session.Go does. A *Session and a *Client are AsyncRoundTrippers; a *Client
+// needs the request unchanged until it calls back.
 type AsyncRoundTripper interface {
 	Go(ctx context.Context, req pdu.Body, done func(pdu.Body, error)) error
 }

@@ -592,3 +592,31 @@ func BenchmarkParseReceipt(b *testing.B) {
 		}
 	})
 }
+
+// A receipt is sent later, when the memory that its message was read into holds others.
+func TestReceiptSharesNothing(t *testing.T) {
+	m := &pdu.SubmitSM{ServiceType: "WAP", Source: pdu.ShortCode("8080"), Dest: pdu.International("491701234567"), ShortMessage: []byte("hello"),
+		TLVs: tlv.List{pdu.TLVUserMessageReference.Option(7)}}
+	frame, err := pdu.Append(nil, pdu.Header{Sequence: 1}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, err := pdu.Decode(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := sms.Profile{}.WriteReceipt(body.(*pdu.SubmitSM), sms.Receipt{ID: "1", State: pdu.StateDelivered, HasState: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := pdu.Append(nil, pdu.Header{Sequence: 1}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range frame {
+		frame[i] = 'X'
+	}
+	if after, err := pdu.Append(nil, pdu.Header{Sequence: 1}, d); err != nil || string(after) != string(before) {
+		t.Errorf("the receipt was % x and is % x, %v", before, after, err)
+	}
+}

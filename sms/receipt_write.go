@@ -116,7 +116,7 @@ func firstChars(s string, n int) string {
 // and network_error_code. user_message_reference is repeated if m has one. m may be a submit_sm that was made up of a data_sm or
 // of one destination of a submit_multi. r needs an ID and a state; its dates are written in the Zone of the
 // Profile, and without HasText it repeats the text of m, if it is text. Its text is in the layout of ReceiptTemplate of the
-// Profile.
+// Profile. The receipt shares no memory with m.
 //
 // The receipt is in the Alphabet of the Profile, data_coding 0, whatever the coding of m. Characters of the message
 // that this alphabet does not have become question marks. If the ID, Stat or Err cannot be written in it, the receipt is
@@ -150,11 +150,12 @@ func (p Profile) WriteReceipt(m *pdu.SubmitSM, r Receipt) (*pdu.DeliverSM, error
 	}
 	r.Source, r.Dest = m.Source, m.Dest
 	d := &pdu.DeliverSM{
-		ServiceType: m.ServiceType,
+		ServiceType: strings.Clone(m.ServiceType), // the receipt is sent later, when m may be gone
 		Source:      m.Dest,
 		Dest:        m.Source,
 		ESMClass:    pdu.TypeDeliveryReceipt,
 	}
+	d.Source.Addr, d.Dest.Addr = strings.Clone(m.Dest.Addr), strings.Clone(m.Source.Addr)
 	if r.Intermediate {
 		d.ESMClass = pdu.TypeIntermediateNotification
 	}
